@@ -1,0 +1,31 @@
+# The three commands of the README: setup (done by the others), demo, test.
+PRESET ?= release
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BUILD = build/$(PRESET)
+
+.PHONY: help setup build demo test check clean
+help:
+	@echo "make demo    install what is missing, build, fine-tune a real model on real data"
+	@echo "make test    install what is missing, build, run every test"
+	@echo "make build   build all programs into $(BUILD)/bin   (PRESET=dev|asan-ubsan|tsan for others)"
+	@echo "make check   format, layers, file sizes"
+	@echo "make setup   only install (apt or brew, then Python wheels through uv)"
+
+setup:
+	@scripts/setup
+
+build: setup
+	cmake --preset $(PRESET)
+	cmake --build $(BUILD) -j $(JOBS)
+
+demo: build
+	scripts/demo $(BUILD)/bin/mlx-toolkit
+
+test: build
+	ctest --preset $(PRESET) -j $(JOBS)
+
+check:
+	scripts/check
+
+clean:
+	rm -rf build

@@ -1,0 +1,44 @@
+# Every outside library of the C++ code, in one place. Why each is here: docs/dependencies.md.
+# Debian package / Homebrew formula in the comment.
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)            # libfmt-dev            / fmt
+find_package(spdlog REQUIRED)         # libspdlog-dev         / spdlog
+find_package(nlohmann_json REQUIRED)  # nlohmann-json3-dev    / nlohmann-json
+find_package(yaml-cpp REQUIRED)       # libyaml-cpp-dev       / yaml-cpp
+find_package(CLI11 REQUIRED)          # libcli11-dev          / cli11
+if(TOOLKIT_TESTS)
+  find_package(doctest REQUIRED)      # doctest-dev           / doctest
+endif()
+if(NOT TARGET yaml-cpp::yaml-cpp)     # the target was renamed in yaml-cpp 0.8
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()
+if(TOOLKIT_CPU_KERNELS)
+  find_package(hwy REQUIRED)          # libhwy-dev            / highway
+endif()
+
+# MLX comes from its wheel: `make setup` puts it into .venv.
+if(NOT MLX_ROOT)
+  find_program(TOOLKIT_PYTHON NAMES python3 python
+               PATHS ${CMAKE_SOURCE_DIR}/.venv/bin NO_DEFAULT_PATH)
+  if(TOOLKIT_PYTHON)
+    execute_process(COMMAND ${TOOLKIT_PYTHON} -m mlx --cmake-dir
+                    OUTPUT_VARIABLE MLX_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE)
+  endif()
+endif()
+if(NOT MLX_ROOT)
+  message(FATAL_ERROR "MLX not found. Run `make setup` first, or give -DMLX_ROOT=<folder of the MLX wheel>.")
+endif()
+find_package(MLX CONFIG REQUIRED PATHS ${MLX_ROOT} NO_DEFAULT_PATH)
+
+# The wheel's BLAS is the reference one. OpenBLAS linked *before* MLX answers its cblas_* calls.
+add_library(toolkit_mlx INTERFACE)
+if(APPLE)
+  target_link_libraries(toolkit_mlx INTERFACE mlx)
+else()
+  find_library(OPENBLAS_LIBRARY openblas REQUIRED)  # libopenblas-dev
+  target_link_libraries(toolkit_mlx INTERFACE
+    -Wl,--no-as-needed ${OPENBLAS_LIBRARY} -Wl,--as-needed mlx)
+endif()
+get_target_property(mlx_includes mlx INTERFACE_INCLUDE_DIRECTORIES)
+target_include_directories(toolkit_mlx SYSTEM INTERFACE ${mlx_includes})

@@ -1,0 +1,38 @@
+# One call per folder: toolkit_library(name SOURCES ... DEPENDS ... [TESTS ...]).
+# SOURCES and TESTS are relative to the folder; DEPENDS is checked against every #include by
+# scripts/check_layers.py, so a folder uses exactly what it lists.
+
+add_library(toolkit_options INTERFACE)
+target_compile_features(toolkit_options INTERFACE cxx_std_20)
+target_include_directories(toolkit_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_options(toolkit_options INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers)
+if(TOOLKIT_WERROR)
+  target_compile_options(toolkit_options INTERFACE -Werror)
+endif()
+
+function(toolkit_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;TESTS;TEST_DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC toolkit_options ${ARG_DEPENDS})
+  if(TOOLKIT_TESTS AND ARG_TESTS)
+    add_executable(${name}_test ${ARG_TESTS} ${CMAKE_SOURCE_DIR}/tests/test_main.cpp)
+    target_link_libraries(${name}_test PRIVATE ${name} ${ARG_TEST_DEPENDS} doctest::doctest)
+    target_compile_definitions(${name}_test PRIVATE
+      TOOLKIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TOOLKIT_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
+    toolkit_discover_tests(${name}_test)
+  endif()
+endfunction()
+
+# Registers every doctest case of a program with ctest. A case whose output has a line that starts
+# with "SKIPPED:" is counted by ctest as skipped, never as passed.
+function(toolkit_discover_tests target)
+  include(doctest)
+  doctest_discover_tests(${target} ADD_LABELS 1 TEST_PREFIX "${target}: "
+    PROPERTIES SKIP_REGULAR_EXPRESSION "SKIPPED:" TIMEOUT 600)
+endfunction()
+
+function(toolkit_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE toolkit_options ${ARG_DEPENDS})
+endfunction()

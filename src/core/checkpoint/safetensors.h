@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/tensor/array_fwd.h"
+#include "mlx/array.h"
+
+namespace toolkit::checkpoint {
+
+struct SafetensorsEntry {
+  std::string dtype;  // "F32", "BF16", ...
+  std::vector<int64_t> shape;
+  uint64_t begin = 0, end = 0;  // bytes, from the start of the file
+};
+
+struct SafetensorsHeader {
+  std::map<std::string, SafetensorsEntry> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Parses and checks a whole header by the rules of safetensors 0.8: size limit 100 MB, contiguous
+/// data without holes or overlap, the whole file covered, no duplicate keys, sizes that match dtype and
+/// shape without overflow, dimensions that fit MLX's int32. `header_and_size` is the start of the file.
+/// Throws Error(kUserInput) with what was expected and found. Never trusts a length.
+SafetensorsHeader parse_safetensors_header(std::span<const uint8_t> start_of_file, uint64_t file_size,
+                                           const std::string& file_name);
+
+/// Reads a checked file. Each tensor is read into its own MLX array (no mapping stays behind).
+/// `wanted` limits which names are read; empty: all.
+std::unordered_map<std::string, mx::array> load_safetensors(
+    const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted = {});
+
+/// Writes to a temporary name in the same folder, syncs, renames.
+void save_safetensors(const std::filesystem::path& path,
+                      const std::map<std::string, mx::array>& tensors,
+                      const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace toolkit::checkpoint

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/text/chat_template.h"
+
+namespace toolkit::data {
+
+/// One row of a data set, whatever form it had in the file.
+struct Row {
+  std::vector<text::Message> messages;  // chat form; empty for plain text
+  std::string tools_json;               // JSON array or ""
+  std::string text;                     // plain text rows ({"text": ...}): every token is supervised
+  int line = 0;                         // 1-based, in the file it came from
+};
+
+/// A row that cannot be used, and why.
+struct BadRow {
+  std::string file;
+  int line;
+  std::string reason;
+};
+
+struct ReadResult {
+  std::vector<Row> rows;
+  std::vector<BadRow> bad;
+  std::string format;  // "messages", "prompt/completion", "text", "alpaca", "sharegpt"
+};
+
+/// Reads a JSONL file; each row may be messages, prompt/completion, text, alpaca
+/// (instruction/input/output) or ShareGPT (conversations/from/value). Bad rows are collected, not thrown.
+/// Throws Error for a file that cannot be read at all.
+ReadResult read_rows(const std::filesystem::path& file);
+
+struct Splits {
+  std::vector<Row> train, valid, test;
+  std::vector<BadRow> bad;
+  std::string format;
+  std::vector<std::string> files;
+};
+
+/// A folder with train.jsonl and maybe valid.jsonl, test.jsonl, or one file (then `valid_share` of its
+/// rows, picked by `seed`, becomes the validation set).
+Splits read_data_set(const std::filesystem::path& path, double valid_share = 0.1, uint64_t seed = 0);
+
+}  // namespace toolkit::data

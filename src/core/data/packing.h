@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/data/samples.h"
+
+namespace toolkit::data {
+
+/// Which samples share a row: best-fit decreasing over `row_length`; each inner list holds indices.
+/// O(n log n). A sample longer than row_length is an Error(kInternal): truncate first.
+std::vector<std::vector<int>> pack_best_fit(std::span<const int> lengths, int row_length);
+
+/// A fixed-shape batch of packed rows: what one training step sees.
+struct PackedBatch {
+  int rows = 0, length = 0;
+  std::vector<int32_t> ids;         // (rows, length), 0 where padded
+  std::vector<int32_t> segments;    // (rows, length): 0, 1, 2 ... per row; -1 where padded
+  std::vector<int32_t> predictors;  // flat positions whose next token is supervised
+  std::vector<int32_t> targets;     // that next token, same length as predictors
+  int tokens = 0;                   // real tokens, without padding
+};
+
+PackedBatch make_batch(std::span<const Sample> samples, std::span<const std::vector<int>> rows,
+                       int row_length);
+
+}  // namespace toolkit::data

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/data/chat_rows.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+
+namespace toolkit::data {
+
+/// A tokenized row. supervised[i] says that token i is to be predicted (from the tokens before it);
+/// supervised[0] is always false.
+struct Sample {
+  std::vector<int32_t> ids;
+  std::vector<bool> supervised;
+  bool truncated = false;
+  int line = 0;
+  int supervised_count() const;
+};
+
+/// Renders with the chat template, tokenizes once, maps the template's assistant ranges to tokens by
+/// offsets. Plain text rows get the EOS token. Longer than max_length: cut at the end, `truncated` set.
+Sample make_sample(const Row& row, const text::Tokenizer& tokenizer, const text::ChatTemplate& chat,
+                   int32_t eos_id, int max_length);
+
+}  // namespace toolkit::data

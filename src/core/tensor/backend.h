@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+namespace toolkit::tensor {
+
+/// Arithmetic of the linear layers. Exact is the default.
+enum class Compute {
+  kFloat32,   // f32 products and sums
+  kBFloat16,  // bf16 inputs, f32 sums
+  kInt8,      // frozen weights in int8 per output row, activations in int8 per token, int32 sums
+};
+
+Compute compute_from_name(const std::string& name);  // "f32" | "bf16" | "int8"; throws Error(kUserInput)
+const char* compute_name(Compute compute);
+
+/// True when ops run on our own CPU primitives: MLX's default device is the CPU and the kernels
+/// were built. False on Metal and CUDA, and after `use_plain_graph(true)`. The only place (with
+/// core/platform) where the device matters.
+bool use_cpu_kernels();
+
+/// Tests and benchmarks: send every op through the plain MLX graph instead.
+void use_plain_graph(bool plain);
+
+/// The instruction set the CPU kernels run with: "AVX3" (AVX-512), "AVX2", "NEON", ..., "plain".
+std::string cpu_kernel_target();
+
+/// Call once at program start, before the first array: makes the C allocator keep and reuse the
+/// large blocks that MLX's CPU allocator asks for (each would otherwise be mapped and faulted anew),
+/// and picks the device.
+void initialize();
+
+}  // namespace toolkit::tensor

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/tensor/array_fwd.h"
+#include "core/tensor/backend.h"
+#include "mlx/array.h"
+
+namespace toolkit::tensor {
+
+/// A weight matrix (out, in) as it lies in memory.
+///   dense      data (out, in) f32, f16 or bf16; no scales
+///   quantized  MLX's affine groups: data u32 (out, in*bits/32), scales and biases (out, in/group_size);
+///              w = scale * q + bias. GGUF's Q4_0, Q4_1 and Q8_0 are kept in this form (group 32).
+struct Weight {
+  mx::array data;
+  std::optional<mx::array> scales;
+  std::optional<mx::array> biases;
+  int group_size = 0;
+  int bits = 0;
+
+  bool quantized() const { return scales.has_value(); }
+  int rows() const;     // out
+  int columns() const;  // in
+};
+
+/// The weight as a dense (out, in) array of `dtype` (plain MLX graph).
+mx::array dequantized(const Weight& weight, mx::Dtype dtype);
+
+/// What a CPU kernel wants to keep beside a weight (int8 rows, panels). Opaque; made by `prepare`.
+struct PreparedWeight;
+
+/// Work done once per frozen weight after loading: for Compute::kInt8 its int8 form. May return null.
+std::shared_ptr<const PreparedWeight> prepare(const Weight& weight, Compute compute);
+
+/// Low-rank branch: adds scale * (x a) b. a (in, r), b (r, out), both f32. (Hu et al. 2021, arXiv:2106.09685)
+struct LoraBranch {
+  mx::array a;
+  mx::array b;
+  float scale;
+};
+
+/// One linear map: y = x W^T + bias + scale (x a) b.
+struct LinearTerms {
+  const Weight* weight;
+  const PreparedWeight* prepared = nullptr;
+  const mx::array* bias = nullptr;           // (out)
+  const LoraBranch* lora = nullptr;
+};
+
+/// Applies several linear maps to one input, as q/k/v or gate/up do: the input is read (and for
+/// int8 quantized) once, and its gradient is summed in place.
+///   x        (..., in)
+///   returns  one (..., out_i) per map, dtype of x
+/// Differentiable in x, lora.a, lora.b, and in a dense weight and bias.
+std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,
+                                    Compute compute = Compute::kFloat32);
+
+/// The same for one map.
+mx::array linear(const mx::array& x, const LinearTerms& map, Compute compute = Compute::kFloat32);
+
+}  // namespace toolkit::tensor

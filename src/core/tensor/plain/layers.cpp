@@ -1,0 +1,123 @@
+#include <cmath>
+#include <numbers>
+
+#include "core/tensor/plain/plain.h"
+#include "mlx/mlx.h"
+
+namespace toolkit::tensor::plain {
+
+std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps) {
+  std::vector<mx::array> outputs;
+  for (const LinearTerms& map : maps) {
+    const Weight& w = *map.weight;
+    mx::array y = w.quantized()
+                      ? mx::quantized_matmul(x, w.data, *w.scales, w.biases, /*transpose=*/true,
+                                             w.group_size, w.bits)
+                      : mx::matmul(x, mx::transpose(mx::astype(w.data, x.dtype())));
+    if (map.bias) y = mx::add(y, mx::astype(*map.bias, x.dtype()));
+    if (map.lora) {
+      const LoraBranch& lora = *map.lora;
+      const mx::array low = mx::matmul(x, mx::astype(lora.a, x.dtype()));
+      const mx::array delta = mx::matmul(low, mx::astype(lora.b, x.dtype()));
+      y = mx::add(y, mx::multiply(delta, mx::array(lora.scale, x.dtype())));
+    }
+    outputs.push_back(y);
+  }
+  return outputs;
+}
+
+mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
+  return mx::fast::rms_norm(x, weight, eps);
+}
+
+mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale) {
+  // Written out rather than mx::fast::rope: that one wants (B, H, T, D) and periods instead of angles.
+  const int tokens = x.shape(1), half = frequencies.shape(0), width = x.shape(3);
+  const mx::array positions = mx::astype(mx::arange(offset, offset + tokens), mx::float32);
+  const mx::array angles = mx::reshape(
+      mx::multiply(mx::reshape(positions, {tokens, 1}), mx::reshape(frequencies, {1, half})),
+      {1, tokens, 1, half});
+  const mx::array cosine = mx::multiply(mx::cos(angles), mx::array(scale));
+  const mx::array sine = mx::multiply(mx::sin(angles), mx::array(scale));
+  const mx::array wide = mx::astype(x, mx::float32);
+  const mx::Shape shape = x.shape();
+  const mx::array first = mx::slice(wide, {0, 0, 0, 0}, {shape[0], shape[1], shape[2], half});
+  const mx::array second = mx::slice(wide, {0, 0, 0, half}, {shape[0], shape[1], shape[2], 2 * half});
+  std::vector<mx::array> parts = {
+      mx::subtract(mx::multiply(first, cosine), mx::multiply(second, sine)),
+      mx::add(mx::multiply(second, cosine), mx::multiply(first, sine))};
+  if (2 * half < width)
+    parts.push_back(mx::slice(wide, {0, 0, 0, 2 * half}, {shape[0], shape[1], shape[2], width}));
+  return mx::astype(mx::concatenate(parts, 3), x.dtype());
+}
+
+namespace {
+
+// (B or 1, 1, T, S) booleans: which key each query may see.
+mx::array attention_mask(int queries, int keys, const AttentionOptions& options) {
+  const mx::array query_at = mx::reshape(mx::arange(keys - queries, keys), {1, 1, queries, 1});
+  const mx::array key_at = mx::reshape(mx::arange(keys), {1, 1, 1, keys});
+  mx::array mask = options.causal ? mx::less_equal(key_at, query_at)
+                                  : mx::full({1, 1, queries, keys}, true);
+  if (options.window > 0)
+    mask = mx::logical_and(
+        mask, mx::less(mx::subtract(query_at, key_at), mx::array(options.window, mx::int32)));
+  if (options.segments) {
+    const mx::array& segments = *options.segments;
+    const int rows = segments.shape(0);
+    mask = mx::logical_and(mask, mx::equal(mx::reshape(segments, {rows, 1, queries, 1}),
+                                           mx::reshape(segments, {rows, 1, 1, keys})));
+  }
+  return mask;
+}
+
+}  // namespace
+
+mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
+                    const AttentionOptions& options) {
+  const int queries = q.shape(1), keys = k.shape(1), heads = q.shape(2), kv_heads = k.shape(2);
+  const mx::array qh = mx::transpose(q, {0, 2, 1, 3});
+  const mx::array kh = mx::transpose(k, {0, 2, 1, 3});
+  const mx::array vh = mx::transpose(v, {0, 2, 1, 3});
+  const bool sees_all = !options.segments && options.window == 0 && (queries == 1 || !options.causal);
+  if (options.softcap == 0.0f) {
+    const mx::array out =
+        sees_all ? mx::fast::scaled_dot_product_attention(qh, kh, vh, options.scale)
+                 : mx::fast::scaled_dot_product_attention(
+                       qh, kh, vh, options.scale, "array", attention_mask(queries, keys, options));
+    return mx::transpose(out, {0, 2, 1, 3});
+  }
+  const int batch = q.shape(0), width = q.shape(3), group = heads / kv_heads;
+  const mx::array grouped = mx::reshape(qh, {batch, kv_heads, group, queries, width});
+  mx::array scores = mx::multiply(
+      mx::matmul(grouped, mx::expand_dims(mx::swapaxes(kh, 2, 3), 2)), mx::array(options.scale, q.dtype()));
+  scores = mx::multiply(mx::tanh(mx::divide(scores, mx::array(options.softcap, q.dtype()))),
+                        mx::array(options.softcap, q.dtype()));
+  if (!sees_all)
+    scores = mx::where(mx::expand_dims(attention_mask(queries, keys, options), 1), scores,
+                       mx::array(-1e9f, q.dtype()));
+  const mx::array out = mx::matmul(mx::softmax(scores, -1, /*precise=*/true), mx::expand_dims(vh, 2));
+  return mx::transpose(mx::reshape(out, {batch, heads, queries, width}), {0, 2, 1, 3});
+}
+
+mx::array gated_activation(const mx::array& gate, const mx::array& up, Gate kind) {
+  if (kind == Gate::kSilu) return mx::multiply(mx::multiply(gate, mx::sigmoid(gate)), up);
+  const mx::Dtype dtype = gate.dtype();
+  const float root = std::sqrt(2.0f * std::numbers::inv_pi_v<float>);
+  const mx::array cubic = mx::multiply(mx::array(0.044715f, dtype), mx::power(gate, mx::array(3, dtype)));
+  const mx::array inner = mx::tanh(mx::multiply(mx::array(root, dtype), mx::add(gate, cubic)));
+  const mx::array half = mx::multiply(mx::array(0.5f, dtype), gate);
+  return mx::multiply(mx::multiply(half, mx::add(mx::array(1.0f, dtype), inner)), up);
+}
+
+mx::array embedding(const Weight& table, const mx::array& ids, mx::Dtype dtype) {
+  if (!table.quantized()) return mx::astype(mx::take(table.data, ids, 0), dtype);
+  return mx::astype(
+      mx::dequantize(mx::take(table.data, ids, 0), mx::take(*table.scales, ids, 0),
+                     mx::take(*table.biases, ids, 0), table.group_size, table.bits),
+      dtype);
+}
+
+mx::array gather_rows(const mx::array& x, const mx::array& rows) { return mx::take(x, rows, 0); }
+
+}  // namespace toolkit::tensor::plain

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/tensor/adamw.h"
+#include "core/tensor/attention.h"
+#include "core/tensor/cross_entropy.h"
+#include "core/tensor/embedding.h"
+#include "core/tensor/gated_activation.h"
+#include "core/tensor/linear.h"
+
+/// Every op as a graph of MLX's own ops: what Metal and CUDA run, and what our kernels are tested
+/// against. Signatures and meaning as in the public headers.
+namespace toolkit::tensor::plain {
+
+std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps);
+mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
+mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale);
+mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
+                    const AttentionOptions& options);
+mx::array gated_activation(const mx::array& gate, const mx::array& up, Gate kind);
+mx::array embedding(const Weight& table, const mx::array& ids, mx::Dtype dtype);
+mx::array gather_rows(const mx::array& x, const mx::array& rows);
+mx::array linear_cross_entropy(const mx::array& hidden, const LinearTerms& head,
+                               const mx::array& targets, const CrossEntropyOptions& options);
+AdamwResult adamw(std::span<const mx::array> parameters, std::span<const mx::array> gradients,
+                  std::span<const mx::array> first_moments,
+                  std::span<const mx::array> second_moments, const AdamwStep& step);
+
+}  // namespace toolkit::tensor::plain

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/checkpoint/model_files.h"
+#include "core/nn/linear.h"
+#include "core/nn/visit.h"
+#include "core/tensor/gated_activation.h"
+
+namespace toolkit::models {
+
+/// A decoder-only language model as data: what differs between Llama, Mistral, Qwen, SmolLM and Gemma.
+struct DecoderConfig {
+  std::string family;  // Hugging Face's model_type, for messages only
+  int hidden_size = 0, intermediate_size = 0, num_layers = 0;
+  int num_heads = 0, num_kv_heads = 0, head_dim = 0;
+  int vocabulary_size = 0, max_positions = 0;
+  float norm_eps = 1e-6f;
+  bool norm_adds_one = false;      // Gemma: weight is stored as w - 1
+  bool attention_bias = false, output_bias = false, mlp_bias = false;
+  bool query_key_norm = false;     // Qwen3, Gemma 3: RMSNorm of each head of q and k
+  bool post_norms = false;         // Gemma 2/3: norms after attention and MLP too
+  bool tied_embeddings = false;
+  tensor::Gate gate = tensor::Gate::kSilu;
+  float embedding_scale = 1.0f;    // Gemma: sqrt(hidden)
+  float attention_scale = 0.0f;    // of q k^T
+  float attention_softcap = 0.0f, logit_softcap = 0.0f;
+
+  /// Per layer: which rotation and window it uses.
+  struct Layer {
+    bool rotates = true;           // SmolLM3: false every fourth layer
+    int window = 0;                // sliding window; 0: none
+    int rope = 0;                  // index into ropes
+  };
+  struct Rope {
+    std::vector<float> frequencies;  // (D'/2), scaling applied
+    float scale = 1.0f;
+  };
+  std::vector<Layer> layers;
+  std::vector<Rope> ropes;
+};
+
+/// Reads Hugging Face's config.json. Throws Error(kUnsupported) naming an architecture it does not
+/// know and those it does; Error(kUserInput) for a missing or impossible value.
+DecoderConfig decoder_config_from_json(const std::string& config_json, const std::string& source);
+
+/// Keys and values of the tokens so far, per layer, in buffers that grow by steps and are written
+/// in place. One cache serves one sequence (B = 1) or several of equal length.
+class KvCache;
+
+struct ForwardOptions {
+  const mx::array* segments = nullptr;  // (B, T) int32, packed rows; see tensor::AttentionOptions
+  KvCache* cache = nullptr;             // appended to; positions start at its length
+  bool checkpoint_layers = false;       // training: keep only each layer's input, recompute the rest
+};
+
+struct DecoderBlock;
+
+/// The model. Members carry Hugging Face's names; `visit` walks them (core/nn/visit.h).
+class Decoder {
+ public:
+  explicit Decoder(DecoderConfig config);
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+
+  /// ids (B, T) int32 -> (B, T, C) f32, after the final norm.
+  mx::array hidden(const mx::array& ids, const ForwardOptions& options = {}) const;
+  /// hidden (..., C) -> logits (..., V) f32, softcapped where the model says so.
+  mx::array logits(const mx::array& hidden) const;
+  /// The head as a linear map, for tensor::linear_cross_entropy.
+  tensor::LinearTerms head() const;
+
+  const DecoderConfig& config() const;
+  /// Every linear layer with its path ("model.layers.0.self_attn.q_proj"), in model order.
+  std::vector<std::pair<std::string, nn::Linear*>> linears();
+  int64_t parameter_count() const;
+  void set_compute(tensor::Compute compute);  // prepares every frozen linear layer
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+  friend std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles&, tensor::Compute);
+};
+
+/// Builds the model and loads its weights; every missing, unknown or misshapen tensor is named in one
+/// Error(kUserInput).
+std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files, tensor::Compute compute);
+
+}  // namespace toolkit::models
