@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace toolkit {
@@ -12,8 +13,9 @@ namespace toolkit {
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// The same for content that is made in pieces: `write` gets a function that appends bytes.
-void write_file_atomically(const std::filesystem::path& path,
-                           const std::function<void(const std::function<void(std::string_view)>&)>& write);
+void write_file_atomically(
+    const std::filesystem::path& path,
+    const std::function<void(const std::function<void(std::string_view)>&)>& write);
 
 /// Whole text of a file. Throws Error(kNotFound | kIo | kUserInput when larger than `limit_bytes`).
 std::string read_file(const std::filesystem::path& path, size_t limit_bytes = size_t{1} << 30);

@@ -4,13 +4,20 @@ namespace toolkit {
 
 const char* error_kind_name(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kUserInput: return "user_input";
-    case ErrorKind::kNotFound: return "not_found";
-    case ErrorKind::kIo: return "io";
-    case ErrorKind::kNetwork: return "network";
-    case ErrorKind::kUnsupported: return "unsupported";
-    case ErrorKind::kOutOfMemory: return "out_of_memory";
-    case ErrorKind::kInternal: return "internal";
+    case ErrorKind::kUserInput:
+      return "user_input";
+    case ErrorKind::kNotFound:
+      return "not_found";
+    case ErrorKind::kIo:
+      return "io";
+    case ErrorKind::kNetwork:
+      return "network";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kOutOfMemory:
+      return "out_of_memory";
+    case ErrorKind::kInternal:
+      return "internal";
   }
   return "internal";
 }

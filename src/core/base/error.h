@@ -30,7 +30,8 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-/// Throws Error with a formatted message: `fail(ErrorKind::kUserInput, "{}:{}: no 'messages'", file, line)`.
+/// Throws Error with a formatted message: `fail(ErrorKind::kUserInput, "{}:{}: no 'messages'",
+/// file, line)`.
 template <class... Args>
 [[noreturn]] void fail(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) {
   throw Error(kind, fmt::format(format, std::forward<Args>(args)...));

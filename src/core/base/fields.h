@@ -24,11 +24,17 @@ struct Field {
 };
 
 /// The settings of one command, in the order people read them. Every project's config has
-/// `Fields describe(Config&)`; the command line, the YAML file and the web form are all made from it.
+/// `Fields describe(Config&)`; the command line, the YAML file and the web form are all made from
+/// it.
 using Fields = std::vector<Field>;
 
-/// Checks every value against its range and choices. Throws Error(kUserInput) naming the field,
-/// what is allowed and what was given.
+/// Sets a field from text, as it stands on a command line or in a file: the last text counts, a
+/// list takes all of them and splits them at commas. Throws Error(kUserInput) "where: expected ...,
+/// found ...".
+void set_field(const Field& field, const std::vector<std::string>& texts, const std::string& where);
+
+/// Checks every value against its range and choices, and that a required text or list is there.
+/// Throws Error(kUserInput) naming the field, what is allowed and what was given.
 void check_fields(const Fields& fields);
 
 /// Reads a YAML mapping into the fields; keys may use '-' or '_'. A key given in `already_set`
