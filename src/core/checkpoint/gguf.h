@@ -13,14 +13,13 @@
 
 namespace toolkit::checkpoint {
 
-struct GgufArray;
 using GgufValue = std::variant<uint64_t, int64_t, double, bool, std::string, std::vector<int64_t>,
                                std::vector<double>, std::vector<std::string>>;
 
 struct GgufTensor {
   std::string name;
-  uint32_t type = 0;            // ggml type number
-  std::vector<int64_t> shape;   // row-major: (out, in), the reverse of the file's order
+  uint32_t type = 0;                   // ggml type number
+  std::vector<int64_t> shape;          // row-major: (out, in), the reverse of the file's order
   uint64_t begin = 0, size_bytes = 0;  // from the start of the file
 };
 
@@ -37,14 +36,16 @@ struct GgufHeader {
   const std::vector<std::string>* texts(const std::string& key) const;
 };
 
-/// Parses a header from the start of a file. Throws Error(kUserInput): file, offset, expected, found.
+/// Parses a header from the start of a file. Throws Error(kUserInput): file, offset, expected,
+/// found.
 GgufHeader parse_gguf_header(std::span<const uint8_t> start_of_file, uint64_t file_size,
                              const std::string& file_name);
 
 GgufHeader read_gguf_header(const std::filesystem::path& path);
 
-/// One tensor as the engine keeps it: Q4_0, Q4_1, Q8_0 as affine groups of 32; F32, F16, BF16 dense;
-/// Q5_0, Q5_1, Q2_K..Q6_K, Q8_K, IQ4_NL dequantized to f16. Throws Error(kUnsupported) naming any other type.
+/// One tensor as the engine keeps it: Q4_0, Q4_1, Q8_0 as affine groups of 32; F32, F16, BF16
+/// dense; Q5_0, Q5_1, Q2_K..Q6_K, Q8_K, IQ4_NL dequantized to f16. Throws Error(kUnsupported)
+/// naming any other type.
 tensor::Weight load_gguf_tensor(const std::filesystem::path& path, const GgufTensor& tensor);
 
 const char* ggml_type_name(uint32_t type);  // "Q4_1", ...; "unknown" if it is

@@ -26,11 +26,11 @@ struct SafetensorsHeader {
 };
 
 /// Parses and checks a whole header by the rules of safetensors 0.8: size limit 100 MB, contiguous
-/// data without holes or overlap, the whole file covered, no duplicate keys, sizes that match dtype and
-/// shape without overflow, dimensions that fit MLX's int32. `header_and_size` is the start of the file.
-/// Throws Error(kUserInput) with what was expected and found. Never trusts a length.
-SafetensorsHeader parse_safetensors_header(std::span<const uint8_t> start_of_file, uint64_t file_size,
-                                           const std::string& file_name);
+/// data without holes or overlap, the whole file covered, no duplicate keys, sizes that match dtype
+/// and shape without overflow, dimensions that fit MLX's int32. `header_and_size` is the start of
+/// the file. Throws Error(kUserInput) with what was expected and found. Never trusts a length.
+SafetensorsHeader parse_safetensors_header(std::span<const uint8_t> start_of_file,
+                                           uint64_t file_size, const std::string& file_name);
 
 /// Reads a checked file. Each tensor is read into its own MLX array (no mapping stays behind).
 /// `wanted` limits which names are read; empty: all.
