@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/data/packing.h"
+#include "core/data/samples.h"
+
+namespace toolkit::engine {
+
+/// The one shape every batch of a run has: rows x length tokens, padding included.
+struct BatchShape {
+  int rows = 1;
+  int length = 0;
+  int64_t tokens() const { return int64_t{rows} * length; }
+};
+
+/// A shape of about `batch_tokens` in which every sample fits: one long row up to 1024 tokens, more
+/// rows of at least 1024 above.
+BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_tokens);
+
+/// Packed batches of a data set, the same for the same seed on every machine. With shuffling each
+/// epoch packs the samples anew, in another order; every sample stands in exactly one batch of it.
+class Batches {
+ public:
+  Batches(std::vector<data::Sample> samples, BatchShape shape, bool shuffled, uint64_t seed = 0);
+
+  int per_epoch() const { return per_epoch_; }
+  /// Batch `step` (0, 1, ...) of an endless run over the epochs.
+  data::PackedBatch at(int64_t step) const;
+
+  BatchShape shape() const { return shape_; }
+  int64_t tokens() const;             // real tokens of one epoch
+  int64_t supervised_tokens() const;  // of one epoch
+  double filled_share() const;        // real tokens / all places of one epoch
+  std::span<const data::Sample> samples() const { return samples_; }
+
+ private:
+  std::vector<std::vector<int>> pack_epoch(int64_t epoch) const;
+
+  std::vector<data::Sample> samples_;
+  BatchShape shape_;
+  bool shuffled_;
+  uint64_t seed_;
+  int per_epoch_ = 0;
+  mutable int64_t packed_epoch_ = -1;
+  mutable std::vector<std::vector<int>> rows_;  // of packed_epoch_
+};
+
+}  // namespace toolkit::engine

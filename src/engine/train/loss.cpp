@@ -1,0 +1,71 @@
+#include "engine/train/loss.h"
+
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/tensor/cross_entropy.h"
+#include "core/tensor/embedding.h"
+#include "mlx/ops.h"
+#include "mlx/transforms.h"
+
+namespace toolkit::engine {
+
+namespace {
+
+tensor::Compute compute_of(models::Decoder& model) {
+  return model.linears().front().second->compute;
+}
+
+mx::array int_array(const std::vector<int32_t>& values, const mx::Shape& shape) {
+  return mx::array(values.data(), shape, mx::int32);
+}
+
+}  // namespace
+
+mx::array loss_sum(models::Decoder& model, const data::PackedBatch& batch,
+                   const LossOptions& options) {
+  const int supervised = static_cast<int>(batch.predictors.size());
+  if (supervised == 0) return mx::array(0.0f);
+  const mx::array ids = int_array(batch.ids, {batch.rows, batch.length});
+  const mx::array segments = int_array(batch.segments, {batch.rows, batch.length});
+  const mx::array hidden =
+      model.hidden(ids, {.segments = &segments, .checkpoint_layers = options.checkpoint_layers});
+  const mx::array rows = mx::reshape(hidden, {batch.rows * batch.length, hidden.shape(2)});
+  const mx::array chosen = tensor::gather_rows(rows, int_array(batch.predictors, {supervised}));
+  const mx::array losses =
+      tensor::linear_cross_entropy(chosen, model.head(), int_array(batch.targets, {supervised}),
+                                   {.softcap = model.config().logit_softcap}, compute_of(model));
+  return mx::sum(losses);
+}
+
+std::pair<mx::array, std::vector<mx::array>> loss_and_gradients(models::Decoder& model,
+                                                                LoraParameters& parameters,
+                                                                const data::PackedBatch& batch,
+                                                                const LossOptions& options) {
+  std::vector<int> all(parameters.size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto traced = [&](const std::vector<mx::array>& tracers) {
+    ParameterSwap swap(parameters, tracers);
+    return loss_sum(model, batch, options);
+  };
+  return mx::value_and_grad(std::function<mx::array(const std::vector<mx::array>&)>(traced),
+                            all)(parameters.values());
+}
+
+MeasuredLoss measure_loss(models::Decoder& model, const Batches& batches,
+                          const std::function<bool(int, int)>& progress) {
+  MeasuredLoss measured;
+  for (int i = 0; i < batches.per_epoch(); ++i) {
+    if (progress && !progress(i, batches.per_epoch())) {
+      measured.complete = false;
+      return measured;
+    }
+    const data::PackedBatch batch = batches.at(i);
+    mx::array sum = loss_sum(model, batch);
+    measured.sum += sum.item<float>();
+    measured.tokens += static_cast<int64_t>(batch.predictors.size());
+  }
+  return measured;
+}
+
+}  // namespace toolkit::engine

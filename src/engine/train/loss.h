@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "core/data/packing.h"
+#include "engine/train/batches.h"
+#include "engine/train/lora_parameters.h"
+#include "models/decoder.h"
+
+namespace toolkit::engine {
+
+struct LossOptions {
+  bool checkpoint_layers = false;  // see models::ForwardOptions
+};
+
+/// Sum of the cross-entropies of a batch's supervised tokens, () f32. Only hidden states that
+/// predict a supervised token reach the head.
+mx::array loss_sum(models::Decoder& model, const data::PackedBatch& batch,
+                   const LossOptions& options = {});
+
+/// The same with its gradients with respect to `parameters`, all lazy.
+std::pair<mx::array, std::vector<mx::array>> loss_and_gradients(models::Decoder& model,
+                                                                LoraParameters& parameters,
+                                                                const data::PackedBatch& batch,
+                                                                const LossOptions& options = {});
+
+struct MeasuredLoss {
+  double sum = 0;      // nats
+  int64_t tokens = 0;  // supervised
+  bool complete = true;
+  double mean() const { return tokens > 0 ? sum / static_cast<double>(tokens) : 0.0; }
+};
+
+/// Loss over all batches of one epoch, without gradients: exact, every supervised token once.
+/// `progress` (done, total) is called before each batch and may return false to stop early.
+MeasuredLoss measure_loss(models::Decoder& model, const Batches& batches,
+                          const std::function<bool(int, int)>& progress = {});
+
+}  // namespace toolkit::engine

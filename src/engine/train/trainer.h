@@ -1,0 +1,101 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/optim/optimizer.h"
+#include "core/optim/schedule.h"
+#include "engine/train/batches.h"
+#include "engine/train/lora_parameters.h"
+#include "engine/train/loss.h"
+#include "engine/train/training_state.h"
+#include "models/decoder.h"
+
+namespace toolkit::engine {
+
+struct TrainerOptions {
+  int64_t steps = 1;         // of the whole run, resumed parts included
+  optim::Schedule schedule;  // its total_steps is normally `steps`
+  std::string optimizer = "adamw";
+  optim::OptimizerSettings optimizer_settings;
+  double clip = 1.0;       // global gradient norm; 0: no clipping
+  int validate_every = 0;  // steps; 0: only before and after
+  int save_every = 0;      // steps; 0: only where validation is better, and at the end
+  int max_bad_steps = 5;   // this many steps in a row without a finite gradient end the run
+  bool checkpoint_layers = false;
+  std::string fingerprint;  // kept in the state; see TrainingState
+};
+
+struct StepReport {
+  int64_t step = 0;  // 1, 2, ...
+  double loss = 0;   // mean over the batch's supervised tokens, before the update
+  double learning_rate = 0, gradient_norm = 0, seconds = 0;
+  int tokens = 0, supervised_tokens = 0;
+  bool skipped = false;  // gradient was not finite: nothing changed
+};
+
+struct TrainingSummary {
+  int64_t steps = 0, skipped_steps = 0;
+  int64_t tokens = 0, supervised_tokens = 0;  // of all steps, resumed parts included
+  double seconds = 0;                         // in steps of this process, validation left out
+  double tokens_per_second = 0;  // real tokens; the first step of this process left out
+  double validation_loss_before = 0, validation_loss_after = 0;
+  double best_validation_loss = 0;
+  int64_t best_step = -1;
+  bool validated = false, interrupted = false;
+};
+
+/// What a run tells while it goes. Every member may be empty.
+struct TrainerEvents {
+  std::function<void(const StepReport&)> stepped;
+  std::function<bool(int done, int total)> validating;  // false stops the run like Ctrl-C
+  std::function<void(int64_t step, double loss)> validated;
+  /// The state to keep; `best`: its validation loss is the lowest so far.
+  std::function<void(const TrainingState&, bool best)> save;
+};
+
+/// LoRA training of a decoder on packed batches. The model must carry LoRA branches
+/// (engine/adapt.h).
+class Trainer {
+ public:
+  /// `valid` may be null. Both must outlive the trainer.
+  Trainer(models::Decoder& model, const Batches& train, const Batches* valid,
+          TrainerOptions options, TrainerEvents events);
+
+  /// Goes on from a saved state: parameters, optimizer, position. Throws Error(kUserInput) if it
+  /// belongs to other settings.
+  void resume(const TrainingState& state);
+
+  /// Runs to the end, or until InterruptGuard::requested(): then the running step is finished and
+  /// the state saved. Throws Error(kUserInput) after `max_bad_steps` bad steps in a row.
+  TrainingSummary run();
+
+  /// One step on a batch: what run() repeats. For tests and measurements.
+  StepReport step(const data::PackedBatch& batch);
+
+ private:
+  bool validate();
+  void save(bool best);
+  void check_bad_steps(const StepReport& report);
+  TrainingSummary summary() const;
+
+  models::Decoder& model_;
+  LoraParameters parameters_;
+  const Batches& train_;
+  const Batches* valid_;
+  TrainerOptions options_;
+  TrainerEvents events_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+
+  TrainingState state_;  // its arrays are filled when it is saved
+  int64_t last_validated_ = -1;
+  double last_validation_loss_ = 0;
+  bool interrupted_ = false;
+  int bad_steps_ = 0;
+  int64_t skipped_ = 0, steps_here_ = 0;
+  double seconds_ = 0, warm_seconds_ = 0;
+  int64_t warm_tokens_ = 0;
+};
+
+}  // namespace toolkit::engine
