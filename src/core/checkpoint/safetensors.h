@@ -32,6 +32,14 @@ struct SafetensorsHeader {
 SafetensorsHeader parse_safetensors_header(std::span<const uint8_t> start_of_file,
                                            uint64_t file_size, const std::string& file_name);
 
+/// Reads and checks the header of a file. Throws Error(kNotFound | kUserInput | kIo).
+SafetensorsHeader read_safetensors_header(const std::filesystem::path& path);
+
+/// Reads one tensor into its own MLX array. Throws Error(kUnsupported) for a dtype that MLX has not
+/// (the 8, 6 and 4 bit floats), Error(kUserInput) if the file became shorter.
+mx::array load_safetensors_tensor(const std::filesystem::path& path, const std::string& name,
+                                  const SafetensorsEntry& entry);
+
 /// Reads a checked file. Each tensor is read into its own MLX array (no mapping stays behind).
 /// `wanted` limits which names are read; empty: all.
 std::unordered_map<std::string, mx::array> load_safetensors(
