@@ -1,7 +1,7 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,8 +13,8 @@ namespace toolkit::data {
 struct Row {
   std::vector<text::Message> messages;  // chat form; empty for plain text
   std::string tools_json;               // JSON array or ""
-  std::string text;                     // plain text rows ({"text": ...}): every token is supervised
-  int line = 0;                         // 1-based, in the file it came from
+  std::string text;  // plain text rows ({"text": ...}): every token is supervised
+  int line = 0;      // 1-based, in the file it came from
 };
 
 /// A row that cannot be used, and why.
@@ -31,9 +31,18 @@ struct ReadResult {
 };
 
 /// Reads a JSONL file; each row may be messages, prompt/completion, text, alpaca
-/// (instruction/input/output) or ShareGPT (conversations/from/value). Bad rows are collected, not thrown.
-/// Throws Error for a file that cannot be read at all.
+/// (instruction/input/output) or ShareGPT (conversations/from/value). Bad rows are collected, not
+/// thrown. Throws Error for a file that cannot be read at all.
 ReadResult read_rows(const std::filesystem::path& file);
+
+/// The files of a data set; empty where there is none.
+struct DataFiles {
+  std::filesystem::path train, valid, test;
+};
+
+/// What lies at `path`: a folder with train.jsonl and maybe valid.jsonl, test.jsonl, or one file
+/// (train). Throws Error(kNotFound).
+DataFiles find_data_files(const std::filesystem::path& path);
 
 struct Splits {
   std::vector<Row> train, valid, test;
@@ -42,8 +51,10 @@ struct Splits {
   std::vector<std::string> files;
 };
 
-/// A folder with train.jsonl and maybe valid.jsonl, test.jsonl, or one file (then `valid_share` of its
-/// rows, picked by `seed`, becomes the validation set).
-Splits read_data_set(const std::filesystem::path& path, double valid_share = 0.1, uint64_t seed = 0);
+/// A folder with train.jsonl and maybe valid.jsonl, test.jsonl, or one file (then `valid_share` of
+/// its rows, picked by `seed`, becomes the validation set). Throws Error(kUserInput) when a file
+/// has no usable row.
+Splits read_data_set(const std::filesystem::path& path, double valid_share = 0.1,
+                     uint64_t seed = 0);
 
 }  // namespace toolkit::data

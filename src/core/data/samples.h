@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "core/data/chat_rows.h"
@@ -19,8 +21,14 @@ struct Sample {
   int supervised_count() const;
 };
 
-/// Renders with the chat template, tokenizes once, maps the template's assistant ranges to tokens by
-/// offsets. Plain text rows get the EOS token. Longer than max_length: cut at the end, `truncated` set.
+/// Which tokens lie in the byte ranges (both in ascending order): a token counts when any of its
+/// bytes does. Special tokens added outside the text, {0, 0}, never do.
+std::vector<bool> mark_supervised(std::span<const std::pair<uint32_t, uint32_t>> offsets,
+                                  std::span<const std::pair<size_t, size_t>> ranges);
+
+/// Renders with the chat template, tokenizes once, maps the template's assistant ranges to tokens
+/// by offsets. Plain text rows get the EOS token. Longer than max_length: cut at the end,
+/// `truncated` set.
 Sample make_sample(const Row& row, const text::Tokenizer& tokenizer, const text::ChatTemplate& chat,
                    int32_t eos_id, int max_length);
 
