@@ -14,28 +14,29 @@
 
 namespace toolkit::models {
 
-/// A decoder-only language model as data: what differs between Llama, Mistral, Qwen, SmolLM and Gemma.
+/// A decoder-only language model as data: what differs between Llama, Mistral, Qwen, SmolLM and
+/// Gemma.
 struct DecoderConfig {
   std::string family;  // Hugging Face's model_type, for messages only
   int hidden_size = 0, intermediate_size = 0, num_layers = 0;
   int num_heads = 0, num_kv_heads = 0, head_dim = 0;
   int vocabulary_size = 0, max_positions = 0;
   float norm_eps = 1e-6f;
-  bool norm_adds_one = false;      // Gemma: weight is stored as w - 1
+  bool norm_adds_one = false;  // Gemma: weight is stored as w - 1
   bool attention_bias = false, output_bias = false, mlp_bias = false;
-  bool query_key_norm = false;     // Qwen3, Gemma 3: RMSNorm of each head of q and k
-  bool post_norms = false;         // Gemma 2/3: norms after attention and MLP too
+  bool query_key_norm = false;  // Qwen3, Gemma 3: RMSNorm of each head of q and k
+  bool post_norms = false;      // Gemma 2/3: norms after attention and MLP too
   bool tied_embeddings = false;
   tensor::Gate gate = tensor::Gate::kSilu;
-  float embedding_scale = 1.0f;    // Gemma: sqrt(hidden)
-  float attention_scale = 0.0f;    // of q k^T
+  float embedding_scale = 1.0f;  // Gemma: sqrt(hidden)
+  float attention_scale = 0.0f;  // of q k^T
   float attention_softcap = 0.0f, logit_softcap = 0.0f;
 
   /// Per layer: which rotation and window it uses.
   struct Layer {
-    bool rotates = true;           // SmolLM3: false every fourth layer
-    int window = 0;                // sliding window; 0: none
-    int rope = 0;                  // index into ropes
+    bool rotates = true;  // SmolLM3: false every fourth layer
+    int window = 0;       // sliding window; 0: none
+    int rope = 0;         // index into ropes
   };
   struct Rope {
     std::vector<float> frequencies;  // (D'/2), scaling applied
@@ -56,7 +57,7 @@ class KvCache;
 struct ForwardOptions {
   const mx::array* segments = nullptr;  // (B, T) int32, packed rows; see tensor::AttentionOptions
   KvCache* cache = nullptr;             // appended to; positions start at its length
-  bool checkpoint_layers = false;       // training: keep only each layer's input, recompute the rest
+  bool checkpoint_layers = false;  // training: keep only each layer's input, recompute the rest
 };
 
 struct DecoderBlock;
@@ -81,14 +82,15 @@ class Decoder {
   int64_t parameter_count() const;
   void set_compute(tensor::Compute compute);  // prepares every frozen linear layer
 
+  struct Parts;  // models/decoder_parts.h
+
  private:
-  struct Parts;
   std::unique_ptr<Parts> parts_;
   friend std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles&, tensor::Compute);
 };
 
-/// Builds the model and loads its weights; every missing, unknown or misshapen tensor is named in one
-/// Error(kUserInput).
+/// Builds the model and loads its weights; every missing, unknown or misshapen tensor is named in
+/// one Error(kUserInput).
 std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files, tensor::Compute compute);
 
 }  // namespace toolkit::models

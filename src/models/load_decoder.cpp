@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <set>
+
+#include "core/base/error.h"
+#include "mlx/ops.h"
+#include "mlx/transforms.h"
+#include "models/decoder.h"
+#include "models/decoder_parts.h"
+
+namespace toolkit::models {
+
+namespace {
+
+/// Names of a checkpoint: picture models keep their language half under one of two prefixes.
+class StoredNames {
+ public:
+  explicit StoredNames(const checkpoint::ModelFiles& files) {
+    if (files.has("model.embed_tokens")) return;
+    if (files.has("language_model.model.embed_tokens")) outer_ = "language_model.";
+    if (files.has("model.language_model.embed_tokens")) inner_ = "language_model.";
+  }
+
+  std::string operator()(const std::string& path) const {
+    if (!inner_.empty() && path.starts_with("model.")) return "model." + inner_ + path.substr(6);
+    return outer_ + path;
+  }
+  /// Whether a tensor belongs to the picture half, which is not read.
+  bool foreign(const std::string& stored) const {
+    if (outer_.empty() && inner_.empty()) return false;
+    return stored.find("vision") != std::string::npos ||
+           stored.find("multi_modal_projector") != std::string::npos;
+  }
+
+ private:
+  std::string outer_, inner_;
+};
+
+std::string shape_text(const tensor::Weight& weight) {
+  return weight.data.ndim() == 1 ? fmt::format("({})", weight.data.shape(0))
+                                 : fmt::format("({}, {})", weight.rows(), weight.columns());
+}
+
+/// Puts every tensor of the files into its place and collects what does not fit.
+class Loader {
+ public:
+  Loader(const checkpoint::ModelFiles& files, bool norm_adds_one)
+      : files_(files), names_(files), norm_adds_one_(norm_adds_one) {}
+
+  void operator()(const std::string& path, nn::Linear& layer) {
+    load_matrix(path, layer.weight);
+    const std::optional<mx::array> bias = files_.bias(names_(path));
+    if (!bias && layer.bias) problems_.push_back(names_(path) + ".bias is missing");
+    if (bias && !layer.bias) problems_.push_back(names_(path) + ".bias is not part of this model");
+    if (!bias || !layer.bias) return;
+    if (bias->shape() != layer.bias->shape())
+      problems_.push_back(fmt::format("{}.bias has {} values, expected {}", names_(path),
+                                      bias->size(), layer.bias->size()));
+    layer.bias = mx::astype(*bias, mx::float32);
+    keep(*layer.bias);
+  }
+
+  void operator()(const std::string& path, nn::Embedding& embedding) {
+    load_matrix(path, embedding.table);
+  }
+
+  void operator()(const std::string& path, mx::array& norm) {
+    const std::optional<tensor::Weight> weight = find(path);
+    if (!weight) return;
+    if (weight->quantized() || weight->data.shape() != norm.shape()) {
+      problems_.push_back(
+          fmt::format("{} is {}, expected ({})", names_(path), shape_text(*weight), norm.shape(0)));
+      return;
+    }
+    norm = mx::astype(weight->data, mx::float32);
+    if (norm_adds_one_) norm = mx::add(norm, mx::array(1.0f));
+    keep(norm);
+  }
+
+  /// Modules nobody asked for, but for those a tied head may bring along.
+  void check_unknown(bool tied) {
+    for (const std::string& module : files_.modules()) {
+      if (used_.contains(module) || names_.foreign(module)) continue;
+      if (tied && module == names_("lm_head")) continue;
+      if (module.ends_with("rotary_emb.inv_freq") || module.ends_with("rotary_emb")) continue;
+      problems_.push_back(module + " is not part of this model");
+    }
+  }
+
+  void finish(const std::string& family) {
+    if (!problems_.empty()) {
+      std::string list;
+      const size_t shown = std::min<size_t>(problems_.size(), 40);
+      for (size_t i = 0; i < shown; ++i) list += "\n  " + problems_[i];
+      if (shown < problems_.size())
+        list += fmt::format("\n  and {} more", problems_.size() - shown);
+      fail(ErrorKind::kUserInput, "{}: the weights do not fit the configuration (a {} model):{}",
+           files_.path().string(), family, list);
+    }
+    mx::eval(arrays_);
+  }
+
+ private:
+  std::optional<tensor::Weight> find(const std::string& path) {
+    const std::string stored = names_(path);
+    used_.insert(stored);
+    if (files_.has(stored)) return files_.weight(stored);
+    problems_.push_back(stored + ".weight is missing");
+    return std::nullopt;
+  }
+
+  void load_matrix(const std::string& path, tensor::Weight& place) {
+    std::optional<tensor::Weight> weight = find(path);
+    if (!weight) return;
+    if (weight->data.ndim() != 2 || weight->rows() != place.rows() ||
+        weight->columns() != place.columns()) {
+      problems_.push_back(fmt::format("{} is {}, expected ({}, {})", names_(path),
+                                      shape_text(*weight), place.rows(), place.columns()));
+      return;
+    }
+    place = std::move(*weight);
+    keep(place.data);
+    if (place.scales) keep(*place.scales);
+    if (place.biases) keep(*place.biases);
+  }
+
+  void keep(const mx::array& array) { arrays_.push_back(array); }
+
+  const checkpoint::ModelFiles& files_;
+  StoredNames names_;
+  bool norm_adds_one_;
+  std::set<std::string> used_;
+  std::vector<std::string> problems_;
+  std::vector<mx::array> arrays_;
+};
+
+}  // namespace
+
+std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files,
+                                      tensor::Compute compute) {
+  auto decoder = std::make_unique<Decoder>(
+      decoder_config_from_json(files.config_json(), files.path().string()));
+  Decoder::Parts& parts = *decoder->parts_;
+  Loader loader(files, parts.config.norm_adds_one);
+  nn::Walker walker(loader);
+  parts.visit(walker);
+  loader.check_unknown(parts.config.tied_embeddings);
+  loader.finish(parts.config.family);
+  if (parts.config.tied_embeddings) parts.lm_head.weight = parts.embed_tokens.table;
+  decoder->set_compute(compute);
+  return decoder;
+}
+
+}  // namespace toolkit::models
