@@ -1,0 +1,207 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <new>
+
+#include "core/base/error.h"
+#include "core/base/interrupt.h"
+#include "core/base/json.h"
+#include "core/base/log.h"
+#include "core/base/paths.h"
+#include "core/cli/command.h"
+#include "core/cli/completion.h"
+#include "core/cli/help.h"
+#include "core/cli/parse.h"
+
+namespace toolkit::cli {
+
+namespace {
+
+constexpr int kInterrupted = 130;
+constexpr int kUsage = 2;
+
+bool colored(int file) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(file) != 0 && !(no_color && *no_color) &&
+         !(terminal && std::string(terminal) == "dumb");
+}
+
+HelpStyle help_style() {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60;
+  return {.width = known ? std::min<int>(size.ws_col, 100) : 100, .color = colored(STDOUT_FILENO)};
+}
+
+void print(std::FILE* stream, const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+  std::fflush(stream);
+}
+
+void print_json(const nlohmann::json& value) {
+  print(stdout, value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+/// The program with the commands that every program has.
+Program with_completion(const Program& program, const std::shared_ptr<std::string>& shell) {
+  Program whole = program;
+  Command command{.name = "completion",
+                  .summary = "print a completion script for bash, zsh or fish",
+                  .examples = {"source <(" + program.name + " completion bash)  # this shell",
+                               program.name + " completion fish > ~/.config/fish/completions/" +
+                                   program.name + ".fish"},
+                  .fields = {{.name = "shell",
+                              .target = shell.get(),
+                              .help = "which shell",
+                              .choices = {"bash", "zsh", "fish"},
+                              .required = true,
+                              .positional = true}}};
+  whole.commands.push_back(command);
+  // The script knows `completion` too, hence the program as it is at the end.
+  const Program described = whole;
+  whole.commands.back().run = [described, shell](const Context& context) {
+    const std::string script = completion_script(described, *shell);
+    if (!context.json) print(stdout, script);
+    return nlohmann::json{{"shell", *shell}, {"script", script}};
+  };
+  return whole;
+}
+
+/// "help finetune" is "finetune --help".
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words[0] == "help") {
+    words.erase(words.begin());
+    words.push_back("--help");
+  }
+  return words;
+}
+
+/// The commands that the words name, as far as they are known: for "See `... --help`".
+std::vector<std::string> named_path(const std::vector<Command>& commands,
+                                    const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    for (const Command& command : commands) {
+      if (command.name != word) continue;
+      std::vector<std::string> path{word};
+      const std::vector<std::string> rest = named_path(command.subcommands, words);
+      path.insert(path.end(), rest.begin(), rest.end());
+      return path;
+    }
+  }
+  return {};
+}
+
+void fill_fields(const Parsed& parsed) {
+  const Fields& fields = parsed.command->fields;
+  std::vector<std::string> given;
+  for (const Field& field : fields) {
+    const auto found = parsed.values.find(field.name);
+    if (found == parsed.values.end()) continue;
+    set_field(field, found->second, field.positional ? field.name : "--" + field.name);
+    given.push_back(field.name);
+  }
+  if (!parsed.config.empty()) read_yaml(expanded_path(parsed.config).string(), fields, given);
+  check_fields(fields);
+}
+
+int run_command(const Program& program, const Parsed& parsed) {
+  start_log(program.name, log_level_from_name(parsed.log_level));
+  log_info("{} {} starts: {} {}", program.name, program.version, command_line(program, parsed.path),
+           fields_to_json(parsed.command->fields));
+  Context context{
+      .json = parsed.json, .quiet = parsed.quiet || parsed.json, .color = colored(STDOUT_FILENO)};
+  for (const auto& [name, texts] : parsed.values) context.given.push_back(name);
+  const nlohmann::json result = parsed.command->run(context);
+  if (parsed.json) print_json(result);
+  log_info("{} ends", command_line(program, parsed.path));
+  return InterruptGuard::requested() ? kInterrupted : 0;
+}
+
+int show_help(const Program& program, const Parsed& parsed) {
+  const std::string text = parsed.command
+                               ? command_help(program, parsed.path, *parsed.command, help_style())
+                               : program_help(program, help_style());
+  print(parsed.help ? stdout : stderr, text);
+  return parsed.help ? 0 : kUsage;
+}
+
+/// What went wrong, whoever threw it.
+struct Failure {
+  ErrorKind kind;
+  std::string message;
+};
+
+Failure current_failure() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return {error.kind(), error.what()};
+  } catch (const std::bad_alloc&) {
+    return {ErrorKind::kOutOfMemory,
+            "out of memory. Close other programs or choose smaller settings"};
+  } catch (const std::filesystem::filesystem_error& error) {
+    return {ErrorKind::kIo, error.path1().string() + ": " + error.code().message()};
+  } catch (const std::exception& error) {
+    // MLX reports a failed allocation as a plain runtime_error.
+    if (std::string(error.what()).find("[malloc") != std::string::npos)
+      return {ErrorKind::kOutOfMemory, std::string(error.what()) + ". Choose smaller settings"};
+    return {ErrorKind::kInternal, error.what()};
+  } catch (...) {
+    return {ErrorKind::kInternal, "an unknown exception"};
+  }
+}
+
+void report(const Program& program, const Failure& failure, bool json) {
+  log_error("{}: {}", error_kind_name(failure.kind), failure.message);
+  if (json) {
+    print_json(
+        {{"error", {{"kind", error_kind_name(failure.kind)}, {"message", failure.message}}}});
+    return;
+  }
+  std::string text =
+      (colored(STDERR_FILENO) ? "\x1b[1;31merror:\x1b[0m " : "error: ") + failure.message + "\n";
+  if (failure.kind == ErrorKind::kInternal) {
+    text += "This is a bug in " + program.name + ". Please report it with the command you ran";
+    text += log_file().empty() ? ".\n" : " and " + shown_path(log_file()) + ".\n";
+  }
+  print(stderr, text);
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, char** argv) {
+  const auto shell = std::make_shared<std::string>();
+  const Program whole = with_completion(program, shell);
+  const std::vector<std::string> words = words_of(argc, argv);
+  // Known before parsing, so that a usage error is JSON too.
+  bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+  bool usage = true;  // until the command's settings are complete
+  try {
+    const Parsed parsed = parse(whole, words);
+    json = parsed.json;
+    if (parsed.version) {
+      print(stdout, whole.name + " " + whole.version + "\n");
+      return 0;
+    }
+    if (parsed.help || !parsed.command || parsed.command->subcommands.size() > 0)
+      return show_help(whole, parsed);
+    fill_fields(parsed);
+    usage = false;
+    return run_command(whole, parsed);
+  } catch (...) {
+    const Failure failure = current_failure();
+    report(whole, failure, json);
+    if (usage && !json)
+      print(stderr,
+            "See `" + command_line(whole, named_path(whole.commands, words)) + " --help`.\n");
+    return InterruptGuard::requested() ? kInterrupted : exit_code(failure.kind);
+  }
+}
+
+}  // namespace toolkit::cli
