@@ -1,25 +1,110 @@
 #include "core/tensor/linear.h"
 
+#include "core/base/error.h"
 #include "core/tensor/plain/plain.h"
 #include "mlx/mlx.h"
+#ifdef TOOLKIT_CPU_KERNELS
+#include "core/tensor/cpu/linear_primitive.h"
+#endif
 
 namespace toolkit::tensor {
 
-int Weight::rows() const { return data.shape(0); }
+int Weight::rows() const {
+  return data.shape(0);
+}
 
-int Weight::columns() const { return quantized() ? data.shape(1) * 32 / bits : data.shape(1); }
+int Weight::columns() const {
+  return quantized() ? data.shape(1) * 32 / bits : data.shape(1);
+}
 
 mx::array dequantized(const Weight& weight, mx::Dtype dtype) {
   if (!weight.quantized()) return mx::astype(weight.data, dtype);
-  return mx::astype(mx::dequantize(weight.data, *weight.scales, weight.biases, weight.group_size, weight.bits),
-                    dtype);
+  return mx::astype(
+      mx::dequantize(weight.data, *weight.scales, weight.biases, weight.group_size, weight.bits),
+      dtype);
 }
 
 struct PreparedWeight {};
 
-std::shared_ptr<const PreparedWeight> prepare(const Weight&, Compute) { return nullptr; }
+std::shared_ptr<const PreparedWeight> prepare(const Weight&, Compute) {
+  return nullptr;
+}
 
-std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps, Compute) {
+namespace {
+
+void check_shapes(const mx::array& x, std::span<const LinearTerms> maps) {
+  if (maps.empty()) fail(ErrorKind::kInternal, "linear: no maps");
+  for (const LinearTerms& map : maps) {
+    const Weight& weight = *map.weight;
+    if (x.ndim() < 1 || x.shape(-1) != weight.columns())
+      fail(ErrorKind::kInternal, "linear: the input is {} wide, the weight ({}, {}) expects {}",
+           x.ndim() ? x.shape(-1) : 0, weight.rows(), weight.columns(), weight.columns());
+    if (map.bias && (map.bias->ndim() != 1 || map.bias->shape(0) != weight.rows()))
+      fail(ErrorKind::kInternal, "linear: the bias does not have {} elements", weight.rows());
+    if (!map.lora) continue;
+    const mx::array &a = map.lora->a, &b = map.lora->b;
+    if (a.ndim() != 2 || b.ndim() != 2 || a.shape(0) != weight.columns() ||
+        b.shape(1) != weight.rows() || a.shape(1) != b.shape(0))
+      fail(ErrorKind::kInternal, "linear: LoRA factors do not fit the weight ({}, {})",
+           weight.rows(), weight.columns());
+  }
+}
+
+#ifdef TOOLKIT_CPU_KERNELS
+
+bool kernels_read(const mx::array& floats) {
+  return floats.dtype() == mx::float32 || floats.dtype() == mx::float16 ||
+         floats.dtype() == mx::bfloat16;
+}
+
+bool kernels_read(const Weight& weight) {
+  if (!weight.quantized()) return kernels_read(weight.data);
+  return weight.biases && cpu::supports_packing(weight.bits, weight.group_size) &&
+         kernels_read(*weight.scales) && weight.scales->dtype() == weight.biases->dtype();
+}
+
+/// Kernels read weights without gaps; loaded ones are, views may not be.
+mx::array without_gaps(const mx::array& array) {
+  if (array.status() == mx::array::Status::available && array.flags().row_contiguous) return array;
+  return mx::contiguous(array);
+}
+
+cpu::LinearMap as_map(const LinearTerms& terms) {
+  const Weight& weight = *terms.weight;
+  cpu::LinearMap map{
+      .weight = without_gaps(weight.data), .group_size = weight.group_size, .bits = weight.bits};
+  if (weight.quantized()) {
+    map.scales = without_gaps(*weight.scales);
+    map.biases = without_gaps(*weight.biases);
+  }
+  if (terms.bias) map.bias = mx::astype(*terms.bias, mx::float32);
+  if (terms.lora) {
+    map.lora_a = mx::astype(terms.lora->a, mx::float32);
+    map.lora_b = mx::astype(terms.lora->b, mx::float32);
+    map.lora_scale = terms.lora->scale;
+  }
+  return map;
+}
+
+#endif
+
+}  // namespace
+
+std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,
+                                    Compute) {
+  check_shapes(x, maps);
+#ifdef TOOLKIT_CPU_KERNELS
+  bool ours = use_cpu_kernels() && x.size() > 0;
+  for (const LinearTerms& map : maps) ours = ours && kernels_read(*map.weight);
+  if (ours) {
+    std::vector<cpu::LinearMap> inputs;
+    for (const LinearTerms& map : maps) inputs.push_back(as_map(map));
+    std::vector<mx::array> outputs =
+        cpu::linear_group_primitive(mx::astype(x, mx::float32), inputs);
+    for (mx::array& y : outputs) y = mx::astype(y, x.dtype());
+    return outputs;
+  }
+#endif
   return plain::linear_group(x, maps);
 }
 

@@ -24,7 +24,8 @@ void pause_briefly() {
 #endif
 }
 
-// Long enough to bridge the gap between two kernels of a decode step, short enough not to burn a core.
+// Long enough to bridge the gap between two kernels of a decode step, short enough not to burn a
+// core.
 constexpr int kSpins = 20000;
 
 /// Workers wait for `generation_` to change, take chunks from `next_`, and count down `running_`.
@@ -118,7 +119,8 @@ void set_thread_count(int count) {
   pool = std::make_unique<ThreadPool>(std::max(1, count));
 }
 
-void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t, int)>& body) {
+void parallel_for(int64_t count, int64_t grain,
+                  const std::function<void(int64_t, int64_t, int)>& body) {
   if (count <= 0) return;
   const std::lock_guard lock(pool_mutex);
   ThreadPool& threads = current_pool();

@@ -1,0 +1,111 @@
+#include "core/tensor/cpu/linear_backward.h"
+
+#include <deque>
+
+#include "core/base/error.h"
+#include "core/tensor/cpu/gemm.h"
+#include "core/tensor/cpu/weak_arrays.h"
+#include "mlx/allocator.h"
+#include "mlx/backend/cpu/encoder.h"
+
+namespace toolkit::tensor::cpu {
+
+namespace {
+
+struct Gradients {
+  const std::vector<MapLayout>& maps;
+  const std::vector<mx::array>& inputs;
+  int64_t rows, columns, rank;
+  std::deque<Contiguous> dy;  // per map
+
+  Gradients(const std::vector<MapLayout>& layouts, const std::vector<mx::array>& arrays)
+      : maps(layouts), inputs(arrays), columns(layouts[0].columns), rank(total_rank(layouts)) {
+    const size_t first = inputs.size() - maps.size();
+    for (size_t i = 0; i < maps.size(); ++i) dy.emplace_back(inputs[first + i]);
+    rows = static_cast<int64_t>(inputs[first].size()) / maps[0].rows;
+  }
+
+  /// z_i = scale_i dy_i b_i^T, side by side: (rows, rank).
+  std::vector<float> low_rank_gradient() const {
+    std::vector<float> z(static_cast<size_t>(rows * rank));
+    for (size_t i = 0; i < maps.size(); ++i) {
+      const MapLayout& map = maps[i];
+      if (map.rank == 0) continue;
+      const Contiguous b(inputs[map.lora_b]);
+      const GemmTerm term{dy[i].data(),
+                          map.rows,
+                          map.rows,
+                          {.form = RightFactor::Form::kMatrixTransposed,
+                           .matrix = b.data(),
+                           .stride = map.rows,
+                           .factor = map.lora_scale}};
+      gemm({&term, 1}, {.c = z.data() + map.rank_begin, .stride = rank, .m = rows, .n = map.rank});
+    }
+    return z;
+  }
+
+  /// dx = sum of dy_i W_i + z_i a_i^T.
+  void input_gradient(const std::vector<float>& z, float* dx) const {
+    std::vector<GemmTerm> terms;
+    std::deque<ScaleBuffer> weights;
+    std::deque<Contiguous> a;
+    for (size_t i = 0; i < maps.size(); ++i) {
+      const MapLayout& map = maps[i];
+      weights.emplace_back(weight_view(map, inputs));
+      terms.push_back(
+          {dy[i].data(), map.rows, map.rows, weights.back().factor(RightFactor::Form::kWeight)});
+    }
+    for (const MapLayout& map : maps) {
+      if (map.rank == 0) continue;
+      a.emplace_back(inputs[map.lora_a]);
+      terms.push_back({z.data() + map.rank_begin,
+                       rank,
+                       map.rank,
+                       {.form = RightFactor::Form::kMatrixTransposed,
+                        .matrix = a.back().data(),
+                        .stride = map.rank}});
+    }
+    gemm(terms, {.c = dx, .stride = columns, .m = rows, .n = columns});
+  }
+
+  /// da_i = x^T z_i and db_i = scale_i (x a_i)^T dy_i, written to outputs from `next` on.
+  void lora_gradients(const std::vector<float>& z, std::vector<mx::array>& outputs,
+                      size_t next) const {
+    const Contiguous x(inputs[0]);
+    const Contiguous low(inputs[inputs.size() - maps.size() - 1]);
+    std::vector<float> da(static_cast<size_t>(rank * columns));  // transposed: (rank, columns)
+    sum_outer_products({z.data(), rank, x.data(), columns, rows, rank, columns}, da.data());
+    for (size_t i = 0; i < maps.size(); ++i) {
+      const MapLayout& map = maps[i];
+      if (map.rank == 0) continue;
+      float* a = outputs[next++].data<float>();
+      for (int64_t r = 0; r < map.rank; ++r)
+        for (int64_t k = 0; k < columns; ++k)
+          a[k * map.rank + r] = da[(map.rank_begin + r) * columns + k];
+      sum_outer_products({low.data() + map.rank_begin, rank, dy[i].data(), map.rows, rows, map.rank,
+                          map.rows, map.lora_scale},
+                         outputs[next++].data<float>());
+    }
+  }
+};
+
+}  // namespace
+
+void LinearGroupGradient::eval_cpu(const std::vector<mx::array>& inputs,
+                                   std::vector<mx::array>& outputs) {
+  for (mx::array& out : outputs) out.set_data(mx::allocator::malloc(out.nbytes()));
+  mx::cpu::get_command_encoder(stream()).dispatch(
+      [maps = maps_, wants_x = wants_x_, wants_lora = wants_lora_, in = weak_arrays(inputs),
+       out = weak_arrays(outputs)]() mutable {
+        const Gradients gradients(maps, in);
+        const std::vector<float> z = gradients.low_rank_gradient();
+        if (wants_x) gradients.input_gradient(z, out[0].data<float>());
+        if (wants_lora) gradients.lora_gradients(z, out, wants_x ? 1 : 0);
+      });
+}
+
+void LinearGroupGradient::eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) {
+  fail(ErrorKind::kInternal, "linear: the CPU kernel was sent to a GPU");
+}
+
+}  // namespace toolkit::tensor::cpu

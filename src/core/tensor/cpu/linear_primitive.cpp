@@ -1,0 +1,206 @@
+#include "core/tensor/cpu/linear_primitive.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/tensor/cpu/gemm.h"
+#include "core/tensor/cpu/linear_backward.h"
+#include "core/tensor/cpu/linear_layout.h"
+#include "core/tensor/cpu/weak_arrays.h"
+#include "mlx/allocator.h"
+#include "mlx/backend/cpu/encoder.h"
+#include "mlx/ops.h"
+#include "mlx/primitives.h"
+
+namespace toolkit::tensor::cpu {
+
+namespace {
+
+/// All maps' a (columns, rank_i) side by side: (columns, total rank).
+std::vector<float> joined_a(const std::vector<MapLayout>& maps,
+                            const std::vector<mx::array>& inputs) {
+  const int total = total_rank(maps), columns = maps[0].columns;
+  std::vector<float> joined(static_cast<size_t>(total) * columns);
+  for (const MapLayout& map : maps) {
+    if (map.rank == 0) continue;
+    const Contiguous a(inputs[map.lora_a]);
+    for (int k = 0; k < columns; ++k)
+      std::copy_n(a.data() + static_cast<int64_t>(k) * map.rank, map.rank,
+                  joined.data() + static_cast<int64_t>(k) * total + map.rank_begin);
+  }
+  return joined;
+}
+
+void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
+                 std::vector<mx::array>& outputs) {
+  const Contiguous x(inputs[0]);
+  const int64_t columns = maps[0].columns, rows = static_cast<int64_t>(inputs[0].size()) / columns;
+  const int64_t rank = total_rank(maps);
+  float* low = nullptr;
+  if (rank > 0) {
+    low = outputs.back().data<float>();
+    const std::vector<float> a = joined_a(maps, inputs);
+    const GemmTerm term{x.data(), columns, columns, {.matrix = a.data(), .stride = rank}};
+    gemm({&term, 1}, {.c = low, .stride = rank, .m = rows, .n = rank});
+  }
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const MapLayout& map = maps[i];
+    const ScaleBuffer weight(weight_view(map, inputs));
+    GemmTerm terms[2] = {
+        {x.data(), columns, columns, weight.factor(RightFactor::Form::kWeightTransposed)}, {}};
+    size_t count = 1;
+    std::optional<Contiguous> b, bias;
+    if (map.rank > 0) {
+      b.emplace(inputs[map.lora_b]);
+      terms[count++] = {low + map.rank_begin,
+                        rank,
+                        map.rank,
+                        {.matrix = b->data(), .stride = map.rows, .factor = map.lora_scale}};
+    }
+    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
+    gemm({terms, count}, {.c = outputs[i].data<float>(),
+                          .stride = map.rows,
+                          .m = rows,
+                          .n = map.rows,
+                          .bias = bias ? bias->data() : nullptr});
+  }
+}
+
+class LinearGroup : public mx::Primitive {
+ public:
+  LinearGroup(mx::Stream stream, std::vector<MapLayout> maps)
+      : Primitive(stream), maps_(std::move(maps)) {}
+
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    for (mx::array& out : outputs) out.set_data(mx::allocator::malloc(out.nbytes()));
+    mx::cpu::get_command_encoder(stream()).dispatch(
+        [maps = maps_, in = weak_arrays(inputs), out = weak_arrays(outputs)]() mutable {
+          run_forward(maps, in, out);
+        });
+  }
+  void eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) override {
+    fail(ErrorKind::kInternal, "linear: the CPU kernel was sent to a GPU");
+  }
+  const char* name() const override { return "LinearGroup"; }
+
+  std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
+                             const std::vector<mx::array>& cotangents,
+                             const std::vector<int>& wanted,
+                             const std::vector<mx::array>& outputs) override;
+
+ private:
+  mx::array weight_gradient(const mx::array& x, const mx::array& dy) const {
+    const mx::array rows = mx::reshape(x, {-1, x.shape(-1)});
+    return mx::matmul(mx::transpose(mx::reshape(dy, {-1, dy.shape(-1)})), rows);
+  }
+
+  std::vector<MapLayout> maps_;
+};
+
+std::vector<mx::array> LinearGroup::vjp(const std::vector<mx::array>& primals,
+                                        const std::vector<mx::array>& cotangents,
+                                        const std::vector<int>& wanted,
+                                        const std::vector<mx::array>& outputs) {
+  const auto is_wanted = [&](int input) {
+    return std::find(wanted.begin(), wanted.end(), input) != wanted.end();
+  };
+  bool wants_lora = false;
+  for (const MapLayout& map : maps_)
+    wants_lora |= map.rank > 0 && (is_wanted(map.lora_a) || is_wanted(map.lora_b));
+  const bool wants_x = is_wanted(0);
+
+  std::vector<mx::array> gradients;  // in the order of LinearGroupGradient's outputs
+  if (wants_x || wants_lora) {
+    std::vector<mx::array> inputs = primals;
+    if (wants_lora) {
+      inputs.push_back(outputs.back());
+    } else {
+      inputs[0] = cotangents[0];  // so that a frozen layer's activations need not be kept
+    }
+    for (size_t i = 0; i < maps_.size(); ++i) inputs.push_back(cotangents[i]);
+    std::vector<mx::Shape> shapes;
+    if (wants_x) shapes.push_back(primals[0].shape());
+    for (const MapLayout& map : maps_) {
+      if (!wants_lora || map.rank == 0) continue;
+      shapes.push_back(primals[map.lora_a].shape());
+      shapes.push_back(primals[map.lora_b].shape());
+    }
+    const std::vector<mx::Dtype> types(shapes.size(), mx::float32);
+    gradients = mx::array::make_arrays(
+        shapes, types, std::make_shared<LinearGroupGradient>(stream(), maps_, wants_x, wants_lora),
+        inputs);
+  }
+  const auto gradient_of = [&](int input) -> mx::array {
+    if (input == 0) return gradients[0];
+    size_t next = wants_x ? 1 : 0;
+    for (size_t i = 0; i < maps_.size(); ++i) {
+      const MapLayout& map = maps_[i];
+      if (input == map.weight && map.scales < 0)
+        return mx::astype(weight_gradient(primals[0], cotangents[i]), primals[input].dtype());
+      if (input == map.bias) return mx::sum(mx::reshape(cotangents[i], {-1, map.rows}), 0);
+      if (map.rank > 0) {
+        if (input == map.lora_a) return gradients[next];
+        if (input == map.lora_b) return gradients[next + 1];
+        next += wants_lora ? 2 : 0;
+      }
+    }
+    fail(ErrorKind::kUnsupported,
+         "linear: a quantized weight has no gradient; fine-tune it with LoRA, or dequantize it "
+         "first");
+  };
+  std::vector<mx::array> result;
+  for (int input : wanted) result.push_back(gradient_of(input));
+  return result;
+}
+
+}  // namespace
+
+bool supports_packing(int bits, int group_size) {
+  return (bits == 4 || bits == 8) && (group_size == 32 || group_size == 64 || group_size == 128);
+}
+
+std::vector<mx::array> linear_group_primitive(const mx::array& x, std::span<const LinearMap> maps) {
+  std::vector<mx::array> inputs = {x};
+  std::vector<MapLayout> layouts;
+  const auto add = [&inputs](const std::optional<mx::array>& array) {
+    if (!array) return -1;
+    inputs.push_back(*array);
+    return static_cast<int>(inputs.size()) - 1;
+  };
+  int rank = 0;
+  std::vector<mx::Shape> shapes;
+  for (const LinearMap& map : maps) {
+    MapLayout layout;
+    layout.rows = map.weight.shape(0);
+    layout.columns = map.scales ? map.weight.shape(1) * 32 / map.bits : map.weight.shape(1);
+    layout.bits = map.scales ? map.bits : 0;
+    layout.group_size = map.group_size;
+    layout.lora_scale = map.lora_scale;
+    layout.rank_begin = rank;
+    if (map.lora_a) rank += layout.rank = map.lora_a->shape(1);
+    layout.weight = add(map.weight);
+    layout.scales = add(map.scales);
+    layout.biases = add(map.biases);
+    layout.bias = add(map.bias);
+    layout.lora_a = add(map.lora_a);
+    layout.lora_b = add(map.lora_b);
+    layouts.push_back(layout);
+    mx::Shape shape = x.shape();
+    shape.back() = layout.rows;
+    shapes.push_back(shape);
+  }
+  if (rank > 0) {
+    mx::Shape shape = x.shape();
+    shape.back() = rank;
+    shapes.push_back(shape);
+  }
+  const std::vector<mx::Dtype> types(shapes.size(), mx::float32);
+  std::vector<mx::array> outputs = mx::array::make_arrays(
+      shapes, types, std::make_shared<LinearGroup>(mx::default_stream(mx::Device::cpu), layouts),
+      inputs);
+  // x a stays among the primitive's outputs for the gradient; nobody else needs it.
+  outputs.resize(maps.size(), outputs[0]);
+  return outputs;
+}
+
+}  // namespace toolkit::tensor::cpu

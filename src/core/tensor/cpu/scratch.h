@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+
+namespace toolkit::tensor::cpu {
+
+/// Which of a thread's work buffers; each kernel's own, so that nested kernels do not collide.
+enum class Scratch {
+  kPanel,       // expanded weights
+  kRows,        // rows on their way to a transposed panel
+  kScales,      // scales and biases as f32
+  kActivation,  // rearranged or quantized activations
+  kLogits,
+  kGradient,
+  kCount,
+};
+
+/// A 64-byte aligned buffer of this thread that lives until the next request for the same one; only
+/// ever grows. Contents are undefined.
+void* scratch_bytes(Scratch which, size_t bytes);
+
+template <class T>
+T* scratch(Scratch which, size_t count) {
+  return static_cast<T*>(scratch_bytes(which, count * sizeof(T)));
+}
+
+}  // namespace toolkit::tensor::cpu

@@ -1,0 +1,210 @@
+#include "core/tensor/linear.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+
+#include "core/tensor/plain/plain.h"
+#include "mlx/mlx.h"
+#include "mlx/primitives.h"
+
+using namespace toolkit::tensor;
+
+namespace {
+
+float largest_difference(const mx::array& got, const mx::array& expected) {
+  REQUIRE(got.shape() == expected.shape());
+  return mx::max(
+             mx::abs(mx::subtract(mx::astype(got, mx::float32), mx::astype(expected, mx::float32))))
+      .item<float>();
+}
+
+float largest(const mx::array& x) {
+  return mx::max(mx::abs(mx::astype(x, mx::float32))).item<float>();
+}
+
+/// Relative to the largest element: sums of different order.
+void check_close(const mx::array& got, const mx::array& expected, float tolerance = 2e-5f) {
+  CHECK(largest_difference(got, expected) <= tolerance * std::max(1.0f, largest(expected)));
+}
+
+mx::array noise(mx::Shape shape, int seed, float size = 1.0f) {
+  return mx::multiply(mx::random::normal(shape, mx::float32, 0.0f, 1.0f, mx::random::key(seed)),
+                      mx::array(size));
+}
+
+struct Form {
+  std::string name;
+  int bits = 0, group = 0;
+  mx::Dtype type = mx::float32;
+};
+
+Weight make_weight(int rows, int columns, const Form& form, int seed) {
+  const mx::array dense = noise({rows, columns}, seed, 0.3f);
+  Weight weight{.data = mx::astype(dense, form.type)};
+  if (form.bits == 0) return weight;
+  const std::vector<mx::array> packed =
+      mx::quantize(mx::astype(dense, form.type), form.group, form.bits);
+  weight = {.data = packed[0],
+            .scales = packed[1],
+            .biases = packed[2],
+            .group_size = form.group,
+            .bits = form.bits};
+  mx::eval(weight.data, *weight.scales, *weight.biases);
+  return weight;
+}
+
+/// Dense f32 copy, so that the plain graph computes without rounding to f16.
+Weight exact(const Weight& weight) {
+  return {
+      .data = dequantized(
+          Weight{.data = weight.data,
+                 .scales = weight.scales ? std::optional(mx::astype(*weight.scales, mx::float32))
+                                         : std::nullopt,
+                 .biases = weight.biases ? std::optional(mx::astype(*weight.biases, mx::float32))
+                                         : std::nullopt,
+                 .group_size = weight.group_size,
+                 .bits = weight.bits},
+          mx::float32)};
+}
+
+struct Case {
+  int tokens, columns;
+  std::vector<int> rows;   // one per map
+  std::vector<int> ranks;  // 0: no LoRA
+  bool bias = false;
+};
+
+/// Values and gradients of a group of maps against the plain graph.
+void compare(const Case& c, const Form& form) {
+  CAPTURE(form.name);
+  CAPTURE(c.tokens);
+  CAPTURE(c.columns);
+  std::vector<Weight> weights, reference;
+  std::vector<mx::array> biases, parameters = {noise({c.tokens, c.columns}, 1)};
+  for (size_t i = 0; i < c.rows.size(); ++i) {
+    weights.push_back(make_weight(c.rows[i], c.columns, form, 10 + static_cast<int>(i)));
+    reference.push_back(exact(weights.back()));
+    biases.push_back(noise({c.rows[i]}, 20 + static_cast<int>(i)));
+    if (c.ranks[i] == 0) continue;
+    parameters.push_back(noise({c.columns, c.ranks[i]}, 30 + static_cast<int>(i), 0.1f));
+    parameters.push_back(noise({c.ranks[i], c.rows[i]}, 40 + static_cast<int>(i), 0.1f));
+  }
+  const auto run = [&](bool plain) {
+    return [&, plain](const std::vector<mx::array>& p) {
+      std::vector<LoraBranch> branches;
+      for (size_t i = 0, next = 1; i < c.rows.size(); ++i) {
+        branches.push_back({p[0], p[0], 0.5f});
+        if (c.ranks[i] > 0) branches.back() = {p[next], p[next + 1], 0.5f}, next += 2;
+      }
+      std::vector<LinearTerms> maps;
+      for (size_t i = 0; i < c.rows.size(); ++i)
+        maps.push_back({.weight = plain ? &reference[i] : &weights[i],
+                        .bias = c.bias ? &biases[i] : nullptr,
+                        .lora = c.ranks[i] > 0 ? &branches[i] : nullptr});
+      const std::vector<mx::array> y =
+          plain ? plain::linear_group(p[0], maps) : linear_group(p[0], maps);
+      mx::array loss = mx::array(0.0f);
+      for (size_t i = 0; i < y.size(); ++i)
+        loss = mx::add(loss,
+                       mx::sum(mx::multiply(y[i], noise(y[i].shape(), 50 + static_cast<int>(i)))));
+      std::vector<mx::array> all = y;
+      all.insert(all.begin(), loss);
+      return all;
+    };
+  };
+  std::vector<int> wanted;
+  for (size_t i = 0; i < parameters.size(); ++i) wanted.push_back(static_cast<int>(i));
+  const auto got = mx::value_and_grad(run(false), wanted)(parameters);
+  const auto expected = mx::value_and_grad(run(true), wanted)(parameters);
+  for (size_t i = 1; i < expected.first.size(); ++i) check_close(got.first[i], expected.first[i]);
+  for (size_t i = 0; i < expected.second.size(); ++i) {
+    CAPTURE(i);
+    check_close(got.second[i], expected.second[i]);
+  }
+}
+
+const std::vector<Form> kForms = {
+    {"f32", 0, 0, mx::float32},          {"f16", 0, 0, mx::float16},
+    {"bf16", 0, 0, mx::bfloat16},        {"q4/32 f16", 4, 32, mx::float16},
+    {"q4/64 bf16", 4, 64, mx::bfloat16}, {"q4/128 f32", 4, 128, mx::float32},
+    {"q8/32 f16", 8, 32, mx::float16},   {"q8/64 f32", 8, 64, mx::float32},
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("linear: values and gradients equal the plain graph for every weight form") {
+    for (const Form& form : kForms) {
+      compare({.tokens = 37, .columns = 128, .rows = {64}, .ranks = {0}}, form);
+      compare(
+          {.tokens = 26, .columns = 256, .rows = {96, 40, 40}, .ranks = {8, 4, 0}, .bias = true},
+          form);
+    }
+  }
+
+  TEST_CASE("linear: every number of rows up to several tiles") {
+    for (int tokens = 1; tokens <= 26; ++tokens)
+      compare({.tokens = tokens, .columns = 64, .rows = {72}, .ranks = {3}}, kForms[3]);
+  }
+
+  TEST_CASE("linear: sums longer than one pass, and several terms in a pass") {
+    for (const Form& form : {kForms[0], kForms[3], kForms[7]}) {
+      compare({.tokens = 30, .columns = 1536, .rows = {100, 1500}, .ranks = {8, 8}, .bias = true},
+              form);
+      compare({.tokens = 300, .columns = 832, .rows = {33}, .ranks = {16}}, form);
+    }
+  }
+
+  TEST_CASE("linear: odd shapes of dense weights") {
+    for (const int columns : {1, 3, 17, 31, 33})
+      for (const int rows : {1, 5, 16, 47})
+        compare({.tokens = 5, .columns = columns, .rows = {rows}, .ranks = {2}}, kForms[0]);
+  }
+
+  TEST_CASE("linear: inputs with gaps, more dimensions and other types") {
+    const Weight weight = make_weight(48, 64, kForms[3], 3), dense = exact(weight);
+    const LinearTerms ours{.weight = &weight}, plain_terms{.weight = &dense};
+    const mx::array x = mx::transpose(noise({64, 4, 3}, 1), {2, 1, 0});
+    check_close(linear(x, ours), plain::linear_group(x, {&plain_terms, 1})[0]);
+    const mx::array sliced = mx::slice(noise({6, 128}, 2), {0, 32}, {6, 96});
+    check_close(linear(sliced, ours), plain::linear_group(sliced, {&plain_terms, 1})[0]);
+    const mx::array half = mx::astype(x, mx::bfloat16);
+    CHECK(linear(half, ours).dtype() == mx::bfloat16);
+    check_close(linear(half, ours),
+                plain::linear_group(mx::astype(half, mx::float32), {&plain_terms, 1})[0], 0.01f);
+  }
+
+  TEST_CASE("linear: gradients of a dense weight and its bias") {
+    const mx::array x = noise({2, 7, 24}, 1), weights = noise({10, 24}, 2), bias = noise({10}, 3);
+    const auto run = [](bool plain) {
+      return [plain](const std::vector<mx::array>& p) {
+        const Weight weight{.data = p[1]};
+        const LinearTerms terms{.weight = &weight, .bias = &p[2]};
+        const mx::array y = plain ? plain::linear_group(p[0], {&terms, 1})[0] : linear(p[0], terms);
+        return mx::sum(mx::square(y));
+      };
+    };
+    const auto got = mx::grad(std::function<mx::array(const std::vector<mx::array>&)>(run(false)),
+                              {0, 1, 2})({x, weights, bias});
+    const auto expected =
+        mx::grad(std::function<mx::array(const std::vector<mx::array>&)>(run(true)),
+                 {0, 1, 2})({x, weights, bias});
+    for (size_t i = 0; i < 3; ++i) check_close(got[i], expected[i]);
+  }
+
+  TEST_CASE("linear: runs on our own kernel where the kernels are built") {
+    const Weight weight = make_weight(8, 32, kForms[3], 3);
+    if (use_cpu_kernels())
+      CHECK(std::string(linear(noise({2, 32}, 1), {.weight = &weight}).primitive().name()) ==
+            "LinearGroup");
+  }
+
+  TEST_CASE("linear: shapes that do not fit are refused with a message") {
+    const Weight weight = make_weight(8, 32, kForms[0], 3);
+    CHECK_THROWS(linear(noise({2, 31}, 1), {.weight = &weight}));
+    const LoraBranch lora{noise({32, 4}, 1), noise({4, 9}, 2), 1.0f};
+    CHECK_THROWS(linear(noise({2, 32}, 1), {.weight = &weight, .lora = &lora}));
+  }
+}
