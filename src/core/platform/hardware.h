@@ -7,13 +7,14 @@
 namespace toolkit::platform {
 
 struct Hardware {
-  std::string os;                    // "Debian GNU/Linux 12", "macOS 15.2"
-  std::string cpu;                   // "Apple M3 Pro", "Intel(R) Xeon(R) ..."
-  int cores = 0;                     // usable by this process (affinity and cgroup limits counted)
-  std::vector<std::string> instruction_sets;  // "avx2", "avx512f", "avx512_vnni", "neon", "dotprod", ...
-  int64_t memory_bytes = 0;          // usable (cgroup limit counted)
-  std::string gpu;                   // name, or ""
-  int gpu_cores = 0;                 // Apple GPUs; 0: unknown
+  std::string os;   // "Debian GNU/Linux 12", "macOS 15.2"
+  std::string cpu;  // "Apple M3 Pro", "Intel(R) Xeon(R) ..."
+  int cores = 0;    // usable by this process (affinity and cgroup limits counted)
+  std::vector<std::string>
+      instruction_sets;      // "avx2", "avx512f", "avx512_vnni", "neon", "dotprod", ...
+  int64_t memory_bytes = 0;  // usable (cgroup limit counted)
+  std::string gpu;           // name, or ""
+  int gpu_cores = 0;         // Apple GPUs; 0: unknown
   int64_t gpu_memory_bytes = 0;
   bool unified_memory = false;
   bool neural_engine = false;

@@ -21,6 +21,7 @@ class RunLog {
 };
 
 /// Writes `run.json` (atomically, at start and end) and appends to `metrics.jsonl` in `folder`.
-std::unique_ptr<RunLog> make_file_run_log(const std::filesystem::path& folder, const std::string& kind);
+std::unique_ptr<RunLog> make_file_run_log(const std::filesystem::path& folder,
+                                          const std::string& kind);
 
 }  // namespace toolkit::report

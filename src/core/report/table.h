@@ -5,7 +5,8 @@
 
 namespace toolkit::report {
 
-/// A table for the terminal; columns of numbers are aligned right. Widths count display columns of UTF-8.
+/// A table for the terminal; columns of numbers are aligned right. Widths count display columns of
+/// UTF-8.
 struct Table {
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;
