@@ -1,0 +1,95 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/base/json.h"
+#include "engine/train/testing/tiny_model.h"
+#include "engine/train/trainer.h"
+#include "mlx/mlx.h"
+
+using namespace toolkit;
+using namespace toolkit::engine;
+
+namespace {
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+std::unique_ptr<models::Decoder> load_family(const std::filesystem::path& folder) {
+  std::map<std::string, mx::array> tensors;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("model") || !name.ends_with(".safetensors")) continue;
+    for (auto& [key, array] : mx::load_safetensors(entry.path()).first) tensors.emplace(key, array);
+  }
+  return models::load_decoder(
+      models::testing::MemoryFiles(text_of(folder / "config.json"), tensors),
+      tensor::Compute::kFloat32);
+}
+
+// The fixture's rows as samples.
+std::vector<data::Sample> samples_of(const mx::array& ids, const mx::array& supervised) {
+  std::vector<data::Sample> samples;
+  for (int row = 0; row < ids.shape(0); ++row) {
+    data::Sample sample;
+    for (int t = 0; t < ids.shape(1); ++t) {
+      sample.ids.push_back(ids.data<int32_t>()[row * ids.shape(1) + t]);
+      sample.supervised.push_back(supervised.data<int32_t>()[row * ids.shape(1) + t] != 0);
+    }
+    samples.push_back(sample);
+  }
+  return samples;
+}
+
+void attach(models::Decoder& model, const std::unordered_map<std::string, mx::array>& expected,
+            float scale) {
+  for (const auto& [path, layer] : model.linears())
+    if (const auto a = expected.find("lora." + path + ".lora_a"); a != expected.end())
+      layer->lora = tensor::LoraBranch{a->second, expected.at("lora." + path + ".lora_b"), scale};
+}
+
+float relative_difference(const mx::array& found, const mx::array& expected) {
+  const float size = mx::max(mx::abs(expected)).item<float>();
+  return models::testing::largest_difference(found, expected) / std::max(size, 1e-6f);
+}
+
+}  // namespace
+
+TEST_SUITE("reference") {
+  TEST_CASE("loss and LoRA gradients equal PEFT's on the same weights, every family, packed") {
+    for (const char* family :
+         {"llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma2", "gemma3"}) {
+      CAPTURE(family);
+      const auto folder = std::filesystem::path(TOOLKIT_FIXTURES) / "models" / family;
+      const auto arrays = mx::load_safetensors(folder / "expected.safetensors").first;
+      const Json numbers = parse_json(text_of(folder / "expected.json"), "expected.json");
+      auto model = load_family(folder);
+      mx::array ids = arrays.at("input_ids"), supervised = arrays.at("supervised");
+      mx::eval(ids, supervised);
+      // Both rows packed into one: the reference computed them apart.
+      const Batches batches(samples_of(ids, supervised), {.rows = 1, .length = 80}, false);
+      const double count = numbers.at("supervised_tokens");
+      REQUIRE(static_cast<double>(batches.supervised_tokens()) == count);
+      CHECK(measure_loss(*model, batches).mean() ==
+            doctest::Approx(numbers.at("loss").get<double>()).epsilon(1e-4));
+
+      attach(*model, arrays, numbers.at("lora_scale"));
+      LoraParameters parameters(*model);
+      auto [loss, gradients] = loss_and_gradients(*model, parameters, batches.at(0));
+      CHECK(loss.item<float>() / count ==
+            doctest::Approx(numbers.at("lora_loss").get<double>()).epsilon(1e-4));
+      for (size_t i = 0; i < parameters.size(); ++i) {
+        CAPTURE(parameters.names()[i]);
+        const mx::array mean = mx::divide(gradients[i], mx::array(static_cast<float>(count)));
+        CHECK(relative_difference(mean, arrays.at("lora." + parameters.names()[i] + ".grad")) <
+              2e-3f);
+      }
+    }
+  }
+}

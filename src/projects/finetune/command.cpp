@@ -1,0 +1,56 @@
+#include "projects/finetune/command.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/report/run_log.h"
+#include "projects/finetune/config.h"
+#include "projects/finetune/page.h"
+#include "projects/finetune/run.h"
+
+namespace toolkit::finetune {
+
+namespace {
+
+nlohmann::json run_command(Config& config, const cli::Context& context) {
+  check(config);
+  const auto log = report::make_file_run_log(config.output, "finetune");
+  const bool talk = !context.json && !context.quiet;
+  try {
+    const Result result = run(config, *log, context.quiet);
+    if (talk) fmt::print("{}", to_page(config, result));
+    return to_json(result);
+  } catch (const std::exception& error) {
+    log->finish("failed", {{"error", error.what()}});
+    throw;
+  }
+}
+
+}  // namespace
+
+cli::Command finetune_command() {
+  const auto config = std::make_shared<Config>();
+  return {.name = "finetune",
+          .summary = "teach a model from your rows (LoRA)",
+          .description =
+              "Trains a LoRA adapter on chat, prompt/completion or text rows and writes it in "
+              "mlx-lm's layout, "
+              "with a log and a plot of the loss. Only the assistant's words are learned. Ctrl-C "
+              "saves and stops; "
+              "--resume goes on.",
+          .examples =
+              {"mlx-toolkit finetune --model sample://smollm2-135m --data examples/data/dictionary "
+               "--output my-adapter",
+               "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --rank 16 --epochs 3 "
+               "--validate-every 50",
+               "mlx-toolkit finetune --config finetune.yaml --compute int8  # settings from a "
+               "file, one changed",
+               "mlx-toolkit finetune --config finetune.yaml --resume        # go on after Ctrl-C"},
+          .fields = describe(*config),
+          .run = [config](const cli::Context& context) { return run_command(*config, context); }};
+}
+
+}  // namespace toolkit::finetune

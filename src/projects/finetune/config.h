@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/fields.h"
+
+namespace toolkit::finetune {
+
+/// Settings of `mlx-toolkit finetune`. Defaults are what the field found to work for LoRA.
+struct Config {
+  std::string model, data, output = "finetune-output";
+
+  std::string method = "lora";
+  int rank = 8;
+  double alpha = 16;
+  std::vector<std::string> targets = {"all"};
+  int layers = -1;
+
+  double learning_rate = 2e-4;
+  std::string schedule = "cosine";
+  double warmup = 0.05;
+  double epochs = 1;
+  int steps = 0;
+  int batch_tokens = 512;
+  int max_length = 1024;
+  double clip = 1.0;
+  double weight_decay = 0.0;
+  int seed = 0;
+
+  std::string compute = "f32";
+  bool checkpoint_layers = false;
+  int validate_every = 0;
+  int save_every = 100;
+  bool resume = false;
+  bool skip_bad_rows = false;
+  int sample = 1;
+};
+
+/// The one description of these settings: command line, YAML file and web form come from it.
+Fields describe(Config& config);
+
+/// What can be refused without looking at model or data. Throws Error(kUserInput) with what would
+/// work.
+void check(const Config& config);
+
+}  // namespace toolkit::finetune

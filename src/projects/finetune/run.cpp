@@ -1,0 +1,326 @@
+#include "projects/finetune/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/interrupt.h"
+#include "core/base/json.h"
+#include "core/base/progress.h"
+#include "core/platform/hardware.h"
+#include "engine/adapt.h"
+#include "engine/language_model.h"
+#include "engine/measure/choose_compute.h"
+#include "models/resolve.h"
+#include "projects/finetune/data_sets.h"
+#include "projects/finetune/output_files.h"
+#include "projects/finetune/sample_answer.h"
+
+namespace toolkit::finetune {
+
+namespace {
+
+int64_t count_steps(const Config& config, const engine::Batches& batches) {
+  if (config.steps > 0) return config.steps;
+  return std::max<int64_t>(1, std::llround(std::ceil(config.epochs * batches.per_epoch() - 1e-9)));
+}
+
+// What decides the numbers of a run: a state may be continued only under the same.
+std::string fingerprint(const Config& c, const engine::Batches& batches, int64_t steps,
+                        const std::string& compute) {
+  return Json{{"model", c.model},
+              {"rank", c.rank},
+              {"alpha", c.alpha},
+              {"targets", c.targets},
+              {"layers", c.layers},
+              {"learning_rate", c.learning_rate},
+              {"schedule", c.schedule},
+              {"warmup", c.warmup},
+              {"steps", steps},
+              {"batch_tokens", c.batch_tokens},
+              {"max_length", c.max_length},
+              {"clip", c.clip},
+              {"weight_decay", c.weight_decay},
+              {"seed", c.seed},
+              {"compute", compute},
+              {"training_tokens", batches.tokens()},
+              {"batch_rows", batches.shape().rows},
+              {"row_length", batches.shape().length}}
+      .dump();
+}
+
+void check_same_settings(const std::string& saved, const std::string& now) {
+  if (saved == now) return;
+  const Json before = parse_json(saved, "training_state.safetensors"), current = Json::parse(now);
+  std::string changes;
+  for (const auto& [key, value] : current.items())
+    if (const Json old = before.value(key, Json()); old != value)
+      changes += fmt::format("\n  {}: was {}, now {}", key, old.dump(), value.dump());
+  fail(ErrorKind::kUserInput, "--resume needs the settings of the interrupted run; these differ:{}",
+       changes);
+}
+
+// The run in progress: everything the trainer's events write to.
+struct Recorder {
+  report::RunLog& log;
+  OutputFiles& files;
+  bool quiet;
+  std::vector<std::pair<double, double>> training, validation;
+  std::unique_ptr<Progress> bar, validation_bar;
+  int64_t steps = 0;
+  double average_loss = 0, seconds = 0;
+  int64_t tokens = 0, first_tokens = 0;
+  double first_seconds = 0;
+
+  void stepped(const engine::StepReport& report) {
+    if (report.skipped) {
+      log.metric("skipped_step", report.step, 1);
+    } else {
+      average_loss = training.empty() ? report.loss : 0.9 * average_loss + 0.1 * report.loss;
+      training.emplace_back(static_cast<double>(report.step), report.loss);
+      log.metric("train_loss", report.step, report.loss);
+    }
+    if (tokens == 0) {
+      first_tokens = report.tokens;
+      first_seconds = report.seconds;
+    }
+    tokens += report.tokens;
+    seconds += report.seconds;
+    log.metric("learning_rate", report.step, report.learning_rate);
+    log.metric("gradient_norm", report.step, report.gradient_norm);
+    log.metric("tokens_per_second", report.step, report.tokens / std::max(report.seconds, 1e-9));
+    if (!bar) bar = std::make_unique<Progress>("training", steps, quiet);
+    const double warm = seconds - first_seconds;
+    const double rate = warm > 0 ? static_cast<double>(tokens - first_tokens) / warm
+                                 : report.tokens / std::max(report.seconds, 1e-9);
+    bar->update(report.step, fmt::format("loss {:.3f}  {:.0f} tok/s  {:.2f} GB", average_loss, rate,
+                                         static_cast<double>(platform::resident_bytes()) / 1e9));
+  }
+
+  bool validating(int done, int total) {
+    if (!validation_bar) validation_bar = std::make_unique<Progress>("validating", total, quiet);
+    validation_bar->update(done);
+    return true;
+  }
+
+  void validated(int64_t step, double loss) {
+    validation_bar.reset();
+    validation.emplace_back(static_cast<double>(step), loss);
+    log.metric("validation_loss", step, loss);
+  }
+};
+
+engine::TrainerOptions trainer_options(const Config& config, int64_t steps,
+                                       const std::string& print) {
+  const double warmup =
+      config.warmup < 1 ? config.warmup * static_cast<double>(steps) : config.warmup;
+  return {.steps = steps,
+          .schedule = {.decay = optim::decay_from_name(config.schedule),
+                       .peak = config.learning_rate,
+                       .warmup_steps = static_cast<int>(std::llround(warmup)),
+                       .total_steps = static_cast<int>(steps)},
+          .optimizer_settings = {.weight_decay = config.weight_decay},
+          .clip = config.clip,
+          .validate_every = config.validate_every,
+          .save_every = config.save_every,
+          .checkpoint_layers = config.checkpoint_layers,
+          .fingerprint = print};
+}
+
+void check_length(const Config& config, const models::DecoderConfig& model) {
+  if (model.max_positions > 0 && config.max_length > model.max_positions)
+    fail(ErrorKind::kUserInput,
+         "--max-length {} is more than the model's context of {} tokens; give at most {}",
+         config.max_length, model.max_positions, model.max_positions);
+}
+
+void note_rows(const TokenizedSet& set, const std::string& name, size_t rows, const Config& config,
+               Result& result) {
+  result.truncated_rows += set.truncated;
+  result.unsupervised_rows += set.unsupervised;
+  if (set.truncated > 0)
+    result.notes.push_back(
+        fmt::format("{} of {} {} rows were longer than {} tokens and were cut (--max-length)",
+                    set.truncated, rows, name, config.max_length));
+  if (set.unsupervised > 0)
+    result.notes.push_back(fmt::format("{} of {} {} rows have no answer to learn and were left out",
+                                       set.unsupervised, rows, name));
+}
+
+struct Data {
+  std::unique_ptr<engine::Batches> train, valid;
+};
+
+Data make_batches(const Config& config, const data::Splits& splits,
+                  const engine::LanguageModel& model, Result& result) {
+  TokenizedSet train = tokenize(splits.train, "training", model, config.max_length);
+  TokenizedSet valid = tokenize(splits.valid, "validation", model, config.max_length);
+  note_rows(train, "training", splits.train.size(), config, result);
+  note_rows(valid, "validation", splits.valid.size(), config, result);
+  if (!splits.bad.empty())
+    result.notes.push_back(
+        fmt::format("{} rows that cannot be used were left out", splits.bad.size()));
+  result.train_rows = static_cast<int>(train.samples.size());
+  result.valid_rows = static_cast<int>(valid.samples.size());
+
+  Data data;
+  const engine::BatchShape shape = engine::choose_batch_shape(train.samples, config.batch_tokens);
+  if (!valid.samples.empty()) {
+    const engine::BatchShape valid_shape =
+        engine::choose_batch_shape(valid.samples, config.batch_tokens);
+    data.valid = std::make_unique<engine::Batches>(std::move(valid.samples), valid_shape, false);
+  } else {
+    result.notes.push_back(
+        "no validation rows (valid.jsonl), so nothing says how well new rows are answered");
+  }
+  data.train = std::make_unique<engine::Batches>(std::move(train.samples), shape, true,
+                                                 static_cast<uint64_t>(config.seed));
+  result.filled_share = data.train->filled_share();
+  return data;
+}
+
+engine::TrainingSummary train(const Config& config, models::Decoder& model, const Data& data,
+                              OutputFiles& files, Recorder& recorder, Result& result) {
+  const int64_t steps = count_steps(config, *data.train);
+  const std::string print = fingerprint(config, *data.train, steps, result.compute);
+  recorder.steps = result.total_steps = steps;
+  engine::Trainer trainer(
+      model, *data.train, data.valid.get(), trainer_options(config, steps, print),
+      {.stepped = [&](const engine::StepReport& report) { recorder.stepped(report); },
+       .validating = [&](int done, int total) { return recorder.validating(done, total); },
+       .validated = [&](int64_t step, double loss) { recorder.validated(step, loss); },
+       .save = [&](const engine::TrainingState& state, bool best) { files.save(state, best); }});
+  if (config.resume) {
+    const auto state = engine::load_training_state(files.state());
+    if (!state)
+      fail(ErrorKind::kNotFound,
+           "--resume: {} has no training_state.safetensors; leave --resume out to start "
+           "a new run",
+           files.folder().string());
+    check_same_settings(state->fingerprint, print);
+    trainer.resume(*state);
+    result.notes.push_back(fmt::format("continued at step {} of {}", state->step, steps));
+  }
+  engine::TrainingSummary summary = trainer.run();
+  if (recorder.bar) recorder.bar->finish();
+  recorder.bar.reset();
+  recorder.validation_bar.reset();
+  return summary;
+}
+
+void finish(const Config& config, OutputFiles& files, const Recorder& recorder, Result& result) {
+  const engine::TrainingSummary& t = result.training;
+  result.adapter = files.folder();
+  result.plot = files.plot();
+  result.loss_of_adapter = t.validation_loss_after;
+  if (!t.interrupted && files.keep_best(t.best_step, t.steps)) {
+    result.best_is_not_last = true;
+    result.loss_of_adapter = t.best_validation_loss;
+    result.notes.push_back(
+        fmt::format("validation was best at step {} ({:.4f}); that adapter was kept", t.best_step,
+                    t.best_validation_loss));
+  }
+  if (t.skipped_steps > 0)
+    result.notes.push_back(fmt::format(
+        "{} steps had a gradient that is not a finite number and were left out", t.skipped_steps));
+  files.save_plot(fmt::format("Fine-tuning {}", config.model), recorder.training,
+                  recorder.validation);
+}
+
+}  // namespace
+
+Result run(const Config& config, report::RunLog& log, bool quiet) {
+  const auto begin = std::chrono::steady_clock::now();
+  check(config);
+  const data::Splits splits = read_rows(config);
+  models::resolve_model(config.model);
+  check_writable(config.output);
+  Config copy = config;
+  const std::string settings = fields_to_json(describe(copy));
+  log.parameters(Json::parse(settings));
+  // JSON is YAML: `--config <output>/settings.json` repeats or resumes the run.
+  write_file_atomically(std::filesystem::path(config.output) / "settings.json",
+                        Json::parse(settings).dump(2) + "\n");
+
+  InterruptGuard interrupt;
+  Result result;
+  const tensor::Compute compute = engine::choose_compute(config.compute);
+  result.compute = tensor::compute_name(compute);
+  engine::LanguageModel model = engine::load_language_model(config.model, compute);
+  check_length(config, model.decoder->config());
+  const Data data = make_batches(config, splits, model, result);
+
+  checkpoint::Adapter form{.rank = config.rank,
+                           .scale = static_cast<float>(config.alpha / config.rank),
+                           .num_layers = config.layers,
+                           .base_model = config.model};
+  form.keys = engine::attach_lora(*model.decoder, {.rank = form.rank,
+                                                   .scale = form.scale,
+                                                   .targets = config.targets,
+                                                   .num_layers = config.layers,
+                                                   .seed = static_cast<uint64_t>(config.seed)});
+  result.trainable_parameters = engine::LoraParameters(*model.decoder).element_count();
+  OutputFiles files(config.output, form);
+  Recorder recorder{.log = log, .files = files, .quiet = quiet};
+
+  // The branches are zero until the first step, so this is the base model speaking.
+  if (config.sample > 0 && !config.resume)
+    result.sample = ask_base(model, splits, config.sample, result.notes);
+  result.training = train(config, *model.decoder, data, files, recorder, result);
+  finish(config, files, recorder, result);
+  if (result.sample && !result.training.interrupted) {
+    if (result.best_is_not_last)
+      engine::apply_adapter(*model.decoder, checkpoint::load_adapter(files.folder()));
+    result.sample->tuned = answer(model, splits, config.sample);
+  } else {
+    result.sample.reset();
+  }
+  log.artifact(result.adapter / "adapters.safetensors", "LoRA adapter");
+  log.artifact(result.plot, "training and validation loss");
+  result.peak_rss_bytes = platform::peak_resident_bytes();
+  result.total_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  log.finish(result.training.interrupted ? "interrupted" : "succeeded", to_json(result));
+  return result;
+}
+
+nlohmann::json to_json(const Result& result) {
+  const engine::TrainingSummary& t = result.training;
+  Json json = {{"status", t.interrupted ? "interrupted" : "succeeded"},
+               {"adapter", result.adapter.string()},
+               {"plot", result.plot.string()},
+               {"compute", result.compute},
+               {"steps", t.steps},
+               {"total_steps", result.total_steps},
+               {"skipped_steps", t.skipped_steps},
+               {"tokens", t.tokens},
+               {"supervised_tokens", t.supervised_tokens},
+               {"seconds", t.seconds},
+               {"total_seconds", result.total_seconds},
+               {"tokens_per_second", t.tokens_per_second},
+               {"peak_rss_bytes", result.peak_rss_bytes},
+               {"trainable_parameters", result.trainable_parameters},
+               {"train_rows", result.train_rows},
+               {"valid_rows", result.valid_rows},
+               {"truncated_rows", result.truncated_rows},
+               {"unsupervised_rows", result.unsupervised_rows},
+               {"filled_share", result.filled_share},
+               {"validation_loss_before", nullptr},
+               {"validation_loss_after", nullptr},
+               {"best_step", t.best_step},
+               {"notes", result.notes}};
+  if (t.validated) {
+    json["validation_loss_before"] = t.validation_loss_before;
+    json["validation_loss_after"] = result.loss_of_adapter;
+  }
+  if (result.sample)
+    json["sample"] = {{"question", result.sample->question},
+                      {"expected", result.sample->expected},
+                      {"base", result.sample->base},
+                      {"tuned", result.sample->tuned}};
+  return json;
+}
+
+}  // namespace toolkit::finetune

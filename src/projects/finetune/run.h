@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/report/run_log.h"
+#include "engine/train/trainer.h"
+#include "projects/finetune/config.h"
+
+namespace toolkit::finetune {
+
+/// One question of the test set and what was said to it.
+struct SampleAnswer {
+  std::string question, expected, base, tuned;
+};
+
+struct Result {
+  engine::TrainingSummary training;
+  int64_t total_steps = 0;
+  int64_t trainable_parameters = 0;
+  int train_rows = 0, valid_rows = 0, truncated_rows = 0, unsupervised_rows = 0;
+  double filled_share = 1;   // real tokens / places in the batches
+  std::string compute;       // what was used in the end
+  double total_seconds = 0;  // with loading, validation and saving
+  int64_t peak_rss_bytes = 0;
+  double loss_of_adapter = 0;  // validation loss of what lies in the folder
+  bool best_is_not_last = false;
+  std::filesystem::path adapter, plot;
+  std::optional<SampleAnswer> sample;
+  std::vector<std::string> notes;  // what the user should know, one line each
+};
+
+/// Fine-tunes a model: reads and checks the data, loads the model, trains, writes the adapter and
+/// the plot. Ctrl-C ends it early with everything saved. Draws a progress bar on stderr unless
+/// quiet.
+Result run(const Config& config, report::RunLog& log, bool quiet);
+
+/// The result as the object --json prints and run.json keeps.
+nlohmann::json to_json(const Result& result);
+
+}  // namespace toolkit::finetune
