@@ -1,6 +1,7 @@
 #include "core/tensor/backend.h"
 
 #include <atomic>
+#include <cstdlib>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -9,6 +10,9 @@
 #include "core/base/error.h"
 #include "core/tensor/array_fwd.h"
 #include "mlx/device.h"
+#ifdef TOOLKIT_CPU_KERNELS
+#include "core/tensor/cpu/kernel_target.h"
+#endif
 
 namespace toolkit::tensor {
 
@@ -25,9 +29,12 @@ Compute compute_from_name(const std::string& name) {
 
 const char* compute_name(Compute compute) {
   switch (compute) {
-    case Compute::kFloat32: return "f32";
-    case Compute::kBFloat16: return "bf16";
-    case Compute::kInt8: return "int8";
+    case Compute::kFloat32:
+      return "f32";
+    case Compute::kBFloat16:
+      return "bf16";
+    case Compute::kInt8:
+      return "int8";
   }
   return "f32";
 }
@@ -40,12 +47,37 @@ bool use_cpu_kernels() {
 #endif
 }
 
-void use_plain_graph(bool plain) { plain_graph = plain; }
+void use_plain_graph(bool plain) {
+  plain_graph = plain;
+}
+
+std::string cpu_kernel_target() {
+#ifdef TOOLKIT_CPU_KERNELS
+  if (use_cpu_kernels()) return cpu::kernel_target();
+#endif
+  return "plain";
+}
+
+namespace {
+
+// MLX's CPU allocator is plain malloc, called from the main thread and freed on the stream's: one
+// arena that never maps single blocks and never gives memory back lets every step find the blocks
+// of the step before, without page faults.
+void keep_large_blocks() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
+}  // namespace
 
 void initialize() {
-#if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  keep_large_blocks();
+  mx::set_default_device(mx::is_available(mx::Device::gpu) ? mx::Device::gpu : mx::Device::cpu);
+#ifdef TOOLKIT_CPU_KERNELS
+  if (const char* target = std::getenv("MLX_TOOLKIT_TARGET")) cpu::force_kernel_target(target);
 #endif
 }
 

@@ -1,0 +1,55 @@
+#include "core/tensor/rope.h"
+
+#include "core/base/error.h"
+#include "core/tensor/compare_test.h"
+
+namespace toolkit::tensor::test {
+
+namespace {
+mx::array frequencies(int half) {
+  std::vector<float> values;
+  for (int i = 0; i < half; ++i)
+    values.push_back(std::pow(10000.0f, -static_cast<float>(i) / static_cast<float>(half)));
+  return mx::array(values.begin(), {half}, mx::float32);
+}
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("rope equals the plain graph: offsets, partial rotation, scale") {
+    struct Case {
+      mx::Shape shape;
+      int half, offset;
+      float scale;
+    };
+    for (const Case& c : {Case{{1, 5, 3, 64}, 32, 0, 1.0f},
+                          {{2, 33, 2, 80}, 20, 7, 1.0f},
+                          {{1, 1, 4, 128}, 64, 1000, 1.25f},
+                          {{2, 4, 1, 10}, 5, 3, 0.5f}}) {
+      compare_with_plain(
+          [&](const Arrays& in) {
+            return Arrays{rope(in[0], frequencies(c.half), c.offset, c.scale)};
+          },
+          {random_array(c.shape, 1)}, 1);
+    }
+  }
+
+  TEST_CASE("the gradient of rope turns back: rotating and rotating back is the identity") {
+    const mx::array x = random_array({1, 9, 2, 64}, 1);
+    const auto turn = [](const Arrays& in) { return Arrays{rope(in[0], frequencies(32), 3)}; };
+    const auto back = mx::vjp(turn, {x}, turn({x})).second;
+    CHECK(relative_error(back[0], x) < 1e-5f);
+  }
+
+  TEST_CASE("rope works on a tensor whose head axis was moved") {
+    const mx::array x = mx::transpose(random_array({1, 3, 9, 32}, 1), {0, 2, 1, 3});
+    compare_with_plain([&](const Arrays& in) { return Arrays{rope(in[0], frequencies(16), 0)}; },
+                       {x}, 1);
+  }
+
+  TEST_CASE("rope refuses more frequencies than pairs") {
+    CHECK_THROWS_WITH_AS(rope(random_array({1, 2, 1, 8}, 1), frequencies(5), 0),
+                         doctest::Contains("(1, 2, 1, 8)"), Error);
+  }
+}
+
+}  // namespace toolkit::tensor::test
