@@ -9,9 +9,10 @@
 namespace toolkit::text {
 
 struct Message {
-  std::string role;     // "system", "user", "assistant", "tool"
+  std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
-  std::string extra_json;  // other members of the message (tool_calls, name, ...) as a JSON object, or ""
+  std::string
+      extra_json;  // other members of the message (tool_calls, name, ...) as a JSON object, or ""
 };
 
 struct RenderOptions {
@@ -22,8 +23,8 @@ struct RenderOptions {
 
 struct RenderedChat {
   std::string text;
-  /// Byte ranges [begin, end) of `text` that the assistant says, the end-of-turn mark included: what
-  /// training supervises. One per assistant turn, in order.
+  /// Byte ranges [begin, end) of `text` that the assistant says, the end-of-turn mark included:
+  /// what training supervises. One per assistant turn, in order.
   std::vector<std::pair<size_t, size_t>> assistant;
 };
 
@@ -31,7 +32,8 @@ struct RenderedChat {
 /// `raise_exception`, `strftime_now` and `{% generation %}`; limited in steps and output.
 class ChatTemplate {
  public:
-  /// bos/eos are the token texts the template may use. Throws Error(kUserInput) with line and reason.
+  /// bos/eos are the token texts the template may use. Throws Error(kUserInput) with line and
+  /// reason.
   ChatTemplate(std::string source, std::string bos_token, std::string eos_token);
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;

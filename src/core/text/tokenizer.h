@@ -22,15 +22,16 @@ struct Encoding {
 class Tokenizer {
  public:
   /// From the text of a tokenizer.json. Throws Error(kUserInput) with the crate's message.
-  static std::shared_ptr<const Tokenizer> from_json(std::string_view json, const std::string& source);
+  static std::shared_ptr<const Tokenizer> from_json(std::string_view json,
+                                                    const std::string& source);
   static std::shared_ptr<const Tokenizer> from_file(const std::filesystem::path& path);
 
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  /// `add_special` adds BOS/EOS as the tokenizer's post-processor says; special tokens that stand in
-  /// the text ("<|im_start|>") are recognised either way.
+  /// `add_special` adds BOS/EOS as the tokenizer's post-processor says; special tokens that stand
+  /// in the text ("<|im_start|>") are recognised either way.
   Encoding encode(std::string_view text, bool add_special) const;
   std::string decode(const std::vector<int32_t>& ids, bool skip_special) const;
 

@@ -1,0 +1,177 @@
+use std::str::FromStr;
+
+use tokenizers::processors::PostProcessorWrapper;
+use tokenizers::Tokenizer;
+
+use crate::boundary::{guarded, slice, utf8, Failure, TbBytes};
+
+pub struct TbTokenizer {
+    inner: Tokenizer,
+}
+
+#[repr(C)]
+pub struct TbEncoding {
+    ids: *mut u32,
+    offsets: *mut u32,
+    count: usize,
+}
+
+fn into_raw(values: Vec<u32>) -> *mut u32 {
+    Box::into_raw(values.into_boxed_slice()) as *mut u32
+}
+
+/// A token owns its leading space; the post-processor would cut it off the offsets.
+fn keep_spaces(processor: PostProcessorWrapper) -> PostProcessorWrapper {
+    match processor {
+        PostProcessorWrapper::ByteLevel(inner) => {
+            PostProcessorWrapper::ByteLevel(inner.trim_offsets(false))
+        }
+        PostProcessorWrapper::Roberta(inner) => {
+            PostProcessorWrapper::Roberta(inner.trim_offsets(false))
+        }
+        PostProcessorWrapper::Sequence(mut inner) => {
+            for part in inner.as_mut() {
+                *part = keep_spaces(part.clone());
+            }
+            PostProcessorWrapper::Sequence(inner)
+        }
+        other => other,
+    }
+}
+
+fn load(json: &str) -> Result<Tokenizer, Failure> {
+    let mut inner = Tokenizer::from_str(json).map_err(|e| Failure::invalid(e.to_string()))?;
+    inner.with_padding(None);
+    inner.with_truncation(None).map_err(|e| Failure::invalid(e.to_string()))?;
+    if let Some(processor) = inner.get_post_processor().cloned() {
+        inner.with_post_processor(Some(keep_spaces(processor)));
+    }
+    Ok(inner)
+}
+
+/// # Safety
+/// See include/text_bridge.h; all pointers are valid for the call.
+#[no_mangle]
+pub unsafe extern "C" fn tb_tokenizer_new(
+    json: *const u8,
+    size: usize,
+    tokenizer: *mut *mut TbTokenizer,
+    error: *mut TbBytes,
+) -> i32 {
+    guarded(error, || {
+        let inner = load(utf8(slice(json, size), "tokenizer.json")?)?;
+        *tokenizer = Box::into_raw(Box::new(TbTokenizer { inner }));
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `tokenizer` came from tb_tokenizer_new and is not used afterwards.
+#[no_mangle]
+pub unsafe extern "C" fn tb_tokenizer_free(tokenizer: *mut TbTokenizer) {
+    if !tokenizer.is_null() {
+        drop(Box::from_raw(tokenizer));
+    }
+}
+
+/// # Safety
+/// See include/text_bridge.h.
+#[no_mangle]
+pub unsafe extern "C" fn tb_encode(
+    tokenizer: *const TbTokenizer,
+    text: *const u8,
+    size: usize,
+    add_special: i32,
+    encoding: *mut TbEncoding,
+    error: *mut TbBytes,
+) -> i32 {
+    guarded(error, || {
+        if size > u32::MAX as usize {
+            return Err(Failure::invalid(format!("text has {size} bytes, at most {} fit", u32::MAX)));
+        }
+        let text = utf8(slice(text, size), "text")?;
+        let tokenizer = &(*tokenizer).inner;
+        let found = tokenizer
+            .encode(text, add_special != 0)
+            .map_err(|e| Failure::invalid(e.to_string()))?;
+        let ids = found.get_ids().to_vec();
+        let mut offsets = Vec::with_capacity(2 * ids.len());
+        for (begin, end) in found.get_offsets() {
+            offsets.push(*begin as u32);
+            offsets.push(*end as u32);
+        }
+        let count = ids.len();
+        *encoding = TbEncoding { ids: into_raw(ids), offsets: into_raw(offsets), count };
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `encoding` came from tb_encode and was not freed before.
+#[no_mangle]
+pub unsafe extern "C" fn tb_encoding_free(encoding: TbEncoding) {
+    for (data, size) in [(encoding.ids, encoding.count), (encoding.offsets, 2 * encoding.count)] {
+        if !data.is_null() {
+            drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(data, size)));
+        }
+    }
+}
+
+/// # Safety
+/// See include/text_bridge.h.
+#[no_mangle]
+pub unsafe extern "C" fn tb_decode(
+    tokenizer: *const TbTokenizer,
+    ids: *const u32,
+    count: usize,
+    skip_special: i32,
+    text: *mut TbBytes,
+    error: *mut TbBytes,
+) -> i32 {
+    guarded(error, || {
+        let decoded = (*tokenizer)
+            .inner
+            .decode(slice(ids, count), skip_special != 0)
+            .map_err(|e| Failure::invalid(e.to_string()))?;
+        *text = TbBytes::from(decoded.into_bytes());
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `tokenizer` is a live handle.
+#[no_mangle]
+pub unsafe extern "C" fn tb_vocabulary_size(tokenizer: *const TbTokenizer) -> usize {
+    (*tokenizer).inner.get_vocab_size(true)
+}
+
+/// # Safety
+/// See include/text_bridge.h.
+#[no_mangle]
+pub unsafe extern "C" fn tb_token_to_id(
+    tokenizer: *const TbTokenizer,
+    token: *const u8,
+    size: usize,
+) -> i64 {
+    match std::str::from_utf8(slice(token, size)) {
+        Ok(token) => (*tokenizer).inner.token_to_id(token).map_or(-1, i64::from),
+        Err(_) => -1,
+    }
+}
+
+/// # Safety
+/// See include/text_bridge.h.
+#[no_mangle]
+pub unsafe extern "C" fn tb_id_to_token(
+    tokenizer: *const TbTokenizer,
+    id: u32,
+    token: *mut TbBytes,
+) -> i32 {
+    match (*tokenizer).inner.id_to_token(id) {
+        Some(found) => {
+            *token = TbBytes::from(found.into_bytes());
+            1
+        }
+        None => 0,
+    }
+}

@@ -1,0 +1,3 @@
+#include "core/text/chat_template.h"
+
+#include <doctest/doctest.h>
