@@ -16,18 +16,30 @@ constexpr double kWidth = 760, kHeight = 430;
 constexpr double kLeft = 68, kRight = 24, kTop = 76, kBottom = 58;
 constexpr size_t kColors = 6;
 
-// Colours that colour-blind readers can tell apart, lighter on dark pages.
+// Colours that colour-blind readers can tell apart, lighter on dark pages. Written out instead of
+// CSS variables, which many viewers of SVG files do not know.
+constexpr const char* kLight[] = {"#0a6ebd", "#c9510c", "#1a7f56", "#8b4fbd", "#a67300", "#b8336a"};
+constexpr const char* kDark[] = {"#58a6ff", "#f0883e", "#3fb98a", "#b392f0", "#d9a826", "#f778a8"};
+
 constexpr const char* kStyle = R"(<style>
-  svg { color-scheme: light dark; --page: #ffffff; --ink: #1f2328; --soft: #59636e; --grid: #d9dee3;
-    --c0: #0a6ebd; --c1: #c9510c; --c2: #1a7f56; --c3: #8b4fbd; --c4: #a67300; --c5: #b8336a; }
-  @media (prefers-color-scheme: dark) { svg { --page: #0d1117; --ink: #e6edf3; --soft: #9198a1; --grid: #2d333b;
-    --c0: #58a6ff; --c1: #f0883e; --c2: #3fb98a; --c3: #b392f0; --c4: #d9a826; --c5: #f778a8; } }
-  text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--soft); }
-  .title { font-size: 17px; font-weight: 600; fill: var(--ink); }
-  .page { fill: var(--page); } .grid { stroke: var(--grid); } .axis { stroke: var(--soft); }
-  .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-  .legend { fill: var(--ink); }
+text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+text.title { font-size: 17px; font-weight: 600; }
+.line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 )";
+
+/// The rules of one colour scheme for `series` lines.
+std::string color_rules(bool dark, size_t series) {
+  std::string rules = dark ? "text { fill: #9198a1; } text.title, text.legend { fill: #e6edf3; } "
+                             ".page { fill: #0d1117; } "
+                             ".grid { stroke: #2d333b; } .axis { stroke: #9198a1; }\n"
+                           : "text { fill: #59636e; } text.title, text.legend { fill: #1f2328; } "
+                             ".page { fill: #ffffff; } "
+                             ".grid { stroke: #d9dee3; } .axis { stroke: #59636e; }\n";
+  for (size_t i = 0; i < std::min(kColors, series); ++i)
+    rules += fmt::format(".s{0} {{ stroke: {1}; }} .p{0} {{ fill: {1}; }}\n", i,
+                         (dark ? kDark : kLight)[i]);
+  return rules;
+}
 
 std::string escaped(const std::string& text) {
   std::string result;
@@ -112,9 +124,9 @@ class Painter {
         "height=\"{1}\" role=\"img\">\n",
         kWidth, kHeight);
     out_ += fmt::format("<title>{}</title>\n{}", escaped(plot_.title), kStyle);
-    for (size_t i = 0; i < std::min(kColors, plot_.series.size()); ++i)
-      out_ += fmt::format(
-          "  .s{0} {{ stroke: var(--c{0}); }} .p{0} {{ fill: var(--c{0}); stroke: none; }}\n", i);
+    const size_t count = plot_.series.size();
+    out_ += color_rules(false, count) + "@media (prefers-color-scheme: dark) {\n" +
+            color_rules(true, count) + "}\n";
     out_ += fmt::format("</style>\n<rect class=\"page\" width=\"{}\" height=\"{}\" rx=\"8\"/>\n",
                         kWidth, kHeight);
     out_ += fmt::format("<text class=\"title\" x=\"{}\" y=\"30\">{}</text>\n", kLeft,
