@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks that the code keeps its layers.
 
-- every `#include "folder/x.h"` is in the same library or in one of those its DEPENDS reach;
+- every `#include "folder/x.h"` is in the same library or in one of those its DEPENDS reach (a library that
+  lies inside another's folder and is linked by it also sees that folder's headers);
 - arrows point down: apps -> projects -> engine -> models -> core, projects never at each other, no cycle;
 - an outside library is included only where it may be (CLI11 in core/cli, yaml-cpp and spdlog in core/base);
 - nobody prints but core/cli, core/base/progress, the projects' command files, apps and tests;
@@ -82,12 +83,8 @@ def reach(libraries: dict[str, Library], names: list[str]) -> set[str]:
 
 def owner_of(path: pathlib.PurePosixPath, libraries: dict[str, Library]) -> Library | None:
     """The library of the nearest folder above a file (relative to src)."""
-    best = None
-    for library in libraries.values():
-        if library.folder in path.parents and (best is None or library.folder.parts > best.folder.parts[:len(library.folder.parts)]
-                                               and len(library.folder.parts) > len(best.folder.parts)):
-            best = library
-    return best
+    above = [library for library in libraries.values() if library.folder in path.parents]
+    return max(above, key=lambda library: len(library.folder.parts), default=None)
 
 
 def check_arrows(libraries: dict[str, Library]) -> None:
@@ -116,7 +113,10 @@ def check_includes(libraries: dict[str, Library]) -> None:
         # A second library of the same folder (a program beside its parts) counts as the same place.
         here = [one for one in libraries.values() if one.folder == library.folder]
         names = [one.name for one in here] + [d for one in here for d in one.depends]
-        if relative.name.endswith("_test.cpp"):
+        # A library inside another's folder (core/tensor/cpu) is a part of it and sees its headers.
+        names += [one.name for one in libraries.values()
+                  if one.folder in library.folder.parents and library.name in one.depends]
+        if relative.name.endswith("_test.cpp") or "testing" in relative.parts:
             names += [d for one in here for d in one.test_depends]
         allowed = reach(libraries, names)
         for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
