@@ -4,7 +4,7 @@
 #include "core/tensor/plain/plain.h"
 #include "mlx/mlx.h"
 #ifdef TOOLKIT_CPU_KERNELS
-#include "core/tensor/cpu/linear_primitive.h"
+#include "core/tensor/kernel_map.h"
 #endif
 
 namespace toolkit::tensor {
@@ -50,59 +50,22 @@ void check_shapes(const mx::array& x, std::span<const LinearTerms> maps) {
   }
 }
 
-#ifdef TOOLKIT_CPU_KERNELS
-
-bool kernels_read(const mx::array& floats) {
-  return floats.dtype() == mx::float32 || floats.dtype() == mx::float16 ||
-         floats.dtype() == mx::bfloat16;
-}
-
-bool kernels_read(const Weight& weight) {
-  if (!weight.quantized()) return kernels_read(weight.data);
-  return weight.biases && cpu::supports_packing(weight.bits, weight.group_size) &&
-         kernels_read(*weight.scales) && weight.scales->dtype() == weight.biases->dtype();
-}
-
-/// Kernels read weights without gaps; loaded ones are, views may not be.
-mx::array without_gaps(const mx::array& array) {
-  if (array.status() == mx::array::Status::available && array.flags().row_contiguous) return array;
-  return mx::contiguous(array);
-}
-
-cpu::LinearMap as_map(const LinearTerms& terms) {
-  const Weight& weight = *terms.weight;
-  cpu::LinearMap map{
-      .weight = without_gaps(weight.data), .group_size = weight.group_size, .bits = weight.bits};
-  if (weight.quantized()) {
-    map.scales = without_gaps(*weight.scales);
-    map.biases = without_gaps(*weight.biases);
-  }
-  if (terms.bias) map.bias = mx::astype(*terms.bias, mx::float32);
-  if (terms.lora) {
-    map.lora_a = mx::astype(terms.lora->a, mx::float32);
-    map.lora_b = mx::astype(terms.lora->b, mx::float32);
-    map.lora_scale = terms.lora->scale;
-  }
-  return map;
-}
-
-#endif
-
 }  // namespace
 
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,
                                     Compute) {
   check_shapes(x, maps);
 #ifdef TOOLKIT_CPU_KERNELS
-  bool ours = use_cpu_kernels() && x.size() > 0;
-  for (const LinearTerms& map : maps) ours = ours && kernels_read(*map.weight);
-  if (ours) {
+  if (use_cpu_kernels() && x.size() > 0) {
     std::vector<cpu::LinearMap> inputs;
-    for (const LinearTerms& map : maps) inputs.push_back(as_map(map));
-    std::vector<mx::array> outputs =
-        cpu::linear_group_primitive(mx::astype(x, mx::float32), inputs);
-    for (mx::array& y : outputs) y = mx::astype(y, x.dtype());
-    return outputs;
+    for (const LinearTerms& terms : maps)
+      if (std::optional<cpu::LinearMap> map = kernel_map(terms)) inputs.push_back(std::move(*map));
+    if (inputs.size() == maps.size()) {
+      std::vector<mx::array> outputs =
+          cpu::linear_group_primitive(mx::astype(x, mx::float32), inputs);
+      for (mx::array& y : outputs) y = mx::astype(y, x.dtype());
+      return outputs;
+    }
   }
 #endif
   return plain::linear_group(x, maps);

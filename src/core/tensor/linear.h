@@ -13,7 +13,8 @@ namespace toolkit::tensor {
 
 /// A weight matrix (out, in) as it lies in memory.
 ///   dense      data (out, in) f32, f16 or bf16; no scales
-///   quantized  MLX's affine groups: data u32 (out, in*bits/32), scales and biases (out, in/group_size);
+///   quantized  MLX's affine groups: data u32 (out, in*bits/32), scales and biases (out,
+///   in/group_size);
 ///              w = scale * q + bias. GGUF's Q4_0, Q4_1 and Q8_0 are kept in this form (group 32).
 struct Weight {
   mx::array data;
@@ -33,10 +34,12 @@ mx::array dequantized(const Weight& weight, mx::Dtype dtype);
 /// What a CPU kernel wants to keep beside a weight (int8 rows, panels). Opaque; made by `prepare`.
 struct PreparedWeight;
 
-/// Work done once per frozen weight after loading: for Compute::kInt8 its int8 form. May return null.
+/// Work done once per frozen weight after loading: for Compute::kInt8 its int8 form. May return
+/// null.
 std::shared_ptr<const PreparedWeight> prepare(const Weight& weight, Compute compute);
 
-/// Low-rank branch: adds scale * (x a) b. a (in, r), b (r, out), both f32. (Hu et al. 2021, arXiv:2106.09685)
+/// Low-rank branch: adds scale * (x a) b. a (in, r), b (r, out), both f32. (Hu et al. 2021,
+/// arXiv:2106.09685)
 struct LoraBranch {
   mx::array a;
   mx::array b;
@@ -47,7 +50,7 @@ struct LoraBranch {
 struct LinearTerms {
   const Weight* weight;
   const PreparedWeight* prepared = nullptr;
-  const mx::array* bias = nullptr;           // (out)
+  const mx::array* bias = nullptr;  // (out)
   const LoraBranch* lora = nullptr;
 };
 

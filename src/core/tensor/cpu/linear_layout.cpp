@@ -4,6 +4,28 @@
 
 namespace toolkit::tensor::cpu {
 
+MapLayout add_map(const LinearMap& map, std::vector<mx::array>& inputs) {
+  const auto add = [&inputs](const std::optional<mx::array>& array) {
+    if (!array) return -1;
+    inputs.push_back(*array);
+    return static_cast<int>(inputs.size()) - 1;
+  };
+  MapLayout layout;
+  layout.rows = map.weight.shape(0);
+  layout.columns = map.scales ? map.weight.shape(1) * 32 / map.bits : map.weight.shape(1);
+  layout.bits = map.scales ? map.bits : 0;
+  layout.group_size = map.group_size;
+  layout.lora_scale = map.lora_scale;
+  if (map.lora_a) layout.rank = map.lora_a->shape(1);
+  layout.weight = add(map.weight);
+  layout.scales = add(map.scales);
+  layout.biases = add(map.biases);
+  layout.bias = add(map.bias);
+  layout.lora_a = add(map.lora_a);
+  layout.lora_b = add(map.lora_b);
+  return layout;
+}
+
 int total_rank(const std::vector<MapLayout>& maps) {
   int rank = 0;
   for (const MapLayout& map : maps) rank += map.rank;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/tensor/cpu/gemm.h"
+#include "core/tensor/cpu/linear_primitive.h"
 #include "mlx/array.h"
 
 namespace mx = mlx::core;
@@ -22,6 +23,10 @@ struct MapLayout {
   float lora_scale = 0.0f;
   int weight = -1, scales = -1, biases = -1, bias = -1, lora_a = -1, lora_b = -1;
 };
+
+/// Appends the map's arrays to a primitive's inputs and says where they are; rank_begin is left at
+/// 0.
+MapLayout add_map(const LinearMap& map, std::vector<mx::array>& inputs);
 
 int total_rank(const std::vector<MapLayout>& maps);
 

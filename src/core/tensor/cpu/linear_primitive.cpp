@@ -162,31 +162,14 @@ bool supports_packing(int bits, int group_size) {
 std::vector<mx::array> linear_group_primitive(const mx::array& x, std::span<const LinearMap> maps) {
   std::vector<mx::array> inputs = {x};
   std::vector<MapLayout> layouts;
-  const auto add = [&inputs](const std::optional<mx::array>& array) {
-    if (!array) return -1;
-    inputs.push_back(*array);
-    return static_cast<int>(inputs.size()) - 1;
-  };
   int rank = 0;
   std::vector<mx::Shape> shapes;
   for (const LinearMap& map : maps) {
-    MapLayout layout;
-    layout.rows = map.weight.shape(0);
-    layout.columns = map.scales ? map.weight.shape(1) * 32 / map.bits : map.weight.shape(1);
-    layout.bits = map.scales ? map.bits : 0;
-    layout.group_size = map.group_size;
-    layout.lora_scale = map.lora_scale;
-    layout.rank_begin = rank;
-    if (map.lora_a) rank += layout.rank = map.lora_a->shape(1);
-    layout.weight = add(map.weight);
-    layout.scales = add(map.scales);
-    layout.biases = add(map.biases);
-    layout.bias = add(map.bias);
-    layout.lora_a = add(map.lora_a);
-    layout.lora_b = add(map.lora_b);
-    layouts.push_back(layout);
+    layouts.push_back(add_map(map, inputs));
+    layouts.back().rank_begin = rank;
+    rank += layouts.back().rank;
     mx::Shape shape = x.shape();
-    shape.back() = layout.rows;
+    shape.back() = layouts.back().rows;
     shapes.push_back(shape);
   }
   if (rank > 0) {

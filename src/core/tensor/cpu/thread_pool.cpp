@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -16,6 +17,8 @@ namespace toolkit::tensor::cpu {
 
 namespace {
 
+using Body = std::function<void(int64_t, int64_t, int)>;
+
 void pause_briefly() {
 #if defined(__x86_64__)
   _mm_pause();
@@ -26,69 +29,99 @@ void pause_briefly() {
 
 // Long enough to bridge the gap between two kernels of a decode step, short enough not to burn a
 // core.
-constexpr int kSpins = 20000;
+constexpr int kSpins = 10000;
 
-/// Workers wait for `generation_` to change, take chunks from `next_`, and count down `running_`.
+// The number of the thread while it runs a body, which gets its own parallel_for run in place.
+constexpr int kOutside = -1;
+thread_local int body_thread = kOutside;
+
+/// One job at a time. Workers that wake up while it is open join it; the caller waits only for
+/// those that did, so a worker that sleeps or has no core delays nobody.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads) {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
   }
+
   ~ThreadPool() {
-    stop_ = true;
-    generation_.fetch_add(1);
-    generation_.notify_all();
+    stop_.store(true, std::memory_order_relaxed);
+    announced_.fetch_add(1, std::memory_order_release);
+    announced_.notify_all();
     for (std::thread& worker : workers_) worker.join();
   }
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  void run(int64_t count, int64_t chunk, const std::function<void(int64_t, int64_t, int)>& body) {
+  void run(int64_t count, int64_t chunk, const Body& body) {
+    const std::lock_guard lock(one_job_);
     count_ = count;
     chunk_ = chunk;
     body_ = &body;
+    failure_ = nullptr;
     next_.store(0, std::memory_order_relaxed);
-    running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
+    job_.store(kOpen, std::memory_order_release);
+    announced_.fetch_add(1, std::memory_order_release);
+    announced_.notify_all();
     take_chunks(0);
-    while (running_.load(std::memory_order_acquire) != 0) pause_briefly();
+    job_.fetch_and(~kOpen, std::memory_order_acquire);
+    while (job_.load(std::memory_order_acquire) != 0) pause_briefly();
+    if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
+  static constexpr uint32_t kOpen = 1u << 31;  // below it: the number of workers inside
+
   void take_chunks(int thread) {
-    for (;;) {
-      const int64_t begin = next_.fetch_add(chunk_, std::memory_order_relaxed);
-      if (begin >= count_) return;
-      (*body_)(begin, std::min(begin + chunk_, count_), thread);
+    body_thread = thread;
+    try {
+      for (;;) {
+        const int64_t begin = next_.fetch_add(chunk_, std::memory_order_relaxed);
+        if (begin >= count_) break;
+        (*body_)(begin, std::min(begin + chunk_, count_), thread);
+      }
+    } catch (...) {
+      next_.store(count_, std::memory_order_relaxed);
+      const std::lock_guard lock(failure_mutex_);
+      if (!failure_) failure_ = std::current_exception();
     }
+    body_thread = kOutside;
+  }
+
+  bool join() {
+    uint32_t job = job_.load(std::memory_order_relaxed);
+    while (job & kOpen)
+      if (job_.compare_exchange_weak(job, job + 1, std::memory_order_acquire)) return true;
+    return false;
   }
 
   void work(int thread) {
     uint32_t seen = 0;
     for (;;) {
-      int spins = 0;
-      while (generation_.load(std::memory_order_acquire) == seen) {
+      for (int spins = 0; announced_.load(std::memory_order_acquire) == seen;) {
         if (++spins < kSpins) {
           pause_briefly();
         } else {
-          generation_.wait(seen, std::memory_order_acquire);
+          announced_.wait(seen, std::memory_order_acquire);
         }
       }
-      seen = generation_.load(std::memory_order_acquire);
-      if (stop_) return;
+      seen = announced_.load(std::memory_order_acquire);
+      if (stop_.load(std::memory_order_relaxed)) return;
+      if (!join()) continue;
       take_chunks(thread);
-      running_.fetch_sub(1, std::memory_order_release);
+      job_.fetch_sub(1, std::memory_order_release);
     }
   }
 
   std::vector<std::thread> workers_;
-  std::atomic<uint32_t> generation_{0};
+  std::mutex one_job_, failure_mutex_;
+  std::atomic<uint32_t> announced_{0};
+  std::atomic<uint32_t> job_{0};
   std::atomic<int64_t> next_{0};
-  std::atomic<int> running_{0};
   std::atomic<bool> stop_{false};
+  // Written while no job is open and nobody is inside.
   int64_t count_ = 0, chunk_ = 1;
-  const std::function<void(int64_t, int64_t, int)>* body_ = nullptr;
+  const Body* body_ = nullptr;
+  std::exception_ptr failure_;
 };
 
 int default_thread_count() {
@@ -96,40 +129,41 @@ int default_thread_count() {
     const int wanted = std::atoi(text);
     if (wanted >= 1 && wanted <= 1024) return wanted;
   }
-  return std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
 std::mutex pool_mutex;
-std::unique_ptr<ThreadPool> pool;
+std::shared_ptr<ThreadPool> pool;
 
-ThreadPool& current_pool() {
-  if (!pool) pool = std::make_unique<ThreadPool>(default_thread_count());
-  return *pool;
+std::shared_ptr<ThreadPool> current_pool() {
+  const std::lock_guard lock(pool_mutex);
+  if (!pool) pool = std::make_shared<ThreadPool>(default_thread_count());
+  return pool;
 }
 
 }  // namespace
 
 int thread_count() {
-  const std::lock_guard lock(pool_mutex);
-  return current_pool().threads();
+  return current_pool()->threads();
 }
 
 void set_thread_count(int count) {
+  std::shared_ptr<ThreadPool> fresh = std::make_shared<ThreadPool>(std::max(1, count));
   const std::lock_guard lock(pool_mutex);
-  pool = std::make_unique<ThreadPool>(std::max(1, count));
+  pool.swap(fresh);
 }
 
-void parallel_for(int64_t count, int64_t grain,
-                  const std::function<void(int64_t, int64_t, int)>& body) {
+void parallel_for(int64_t count, int64_t grain, const Body& body) {
   if (count <= 0) return;
-  const std::lock_guard lock(pool_mutex);
-  ThreadPool& threads = current_pool();
   grain = std::max<int64_t>(grain, 1);
   const int64_t grains = (count + grain - 1) / grain;
-  if (threads.threads() == 1 || grains == 1) return body(0, count, 0);
+  if (body_thread != kOutside) return body(0, count, body_thread);
+  if (grains == 1) return body(0, count, 0);
+  const std::shared_ptr<ThreadPool> threads = current_pool();
+  if (threads->threads() == 1) return body(0, count, 0);
   // Four chunks per thread even out unequal work without much traffic on the counter.
-  const int64_t chunk = std::max<int64_t>(1, grains / (4 * threads.threads())) * grain;
-  threads.run(count, chunk, body);
+  const int64_t chunk = std::max<int64_t>(1, grains / (4 * threads->threads())) * grain;
+  threads->run(count, chunk, body);
 }
 
 }  // namespace toolkit::tensor::cpu

@@ -1,0 +1,94 @@
+#include "core/tensor/cpu/cross_entropy_primitive.h"
+
+#include "core/base/error.h"
+#include "core/tensor/cpu/cross_entropy_kernel.h"
+#include "core/tensor/cpu/linear_layout.h"
+#include "core/tensor/cpu/weak_arrays.h"
+#include "mlx/allocator.h"
+#include "mlx/backend/cpu/encoder.h"
+#include "mlx/ops.h"
+#include "mlx/primitives.h"
+
+namespace toolkit::tensor::cpu {
+
+namespace {
+
+std::vector<mx::array> make_cross_entropy(mx::Stream stream, const std::vector<mx::array>& inputs,
+                                          const MapLayout& head,
+                                          const CrossEntropySettings& settings, bool with_gradient);
+
+/// Inputs: hidden, targets, then the head's arrays. Outputs: losses, and their derivatives by
+/// hidden.
+class LinearCrossEntropy : public mx::Primitive {
+ public:
+  LinearCrossEntropy(mx::Stream stream, const MapLayout& head, const CrossEntropySettings& settings)
+      : Primitive(stream), head_(head), settings_(settings) {}
+
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    for (mx::array& out : outputs) out.set_data(mx::allocator::malloc(out.nbytes()));
+    mx::cpu::get_command_encoder(stream()).dispatch([head = head_, settings = settings_,
+                                                     in = weak_arrays(inputs),
+                                                     out = weak_arrays(outputs)]() mutable {
+      const Contiguous hidden(in[0]);
+      const ScaleBuffer weight(weight_view(head, in));
+      cross_entropy(
+          {.hidden = hidden.data(),
+           .targets = in[1].data<int32_t>(),
+           .tokens = in[0].shape(0),
+           .width = in[0].shape(1),
+           .head = weight.factor(RightFactor::Form::kWeightTransposed),
+           .bias = head.bias >= 0 ? in[static_cast<size_t>(head.bias)].data<float>() : nullptr,
+           .softcap = settings.softcap,
+           .logit_scale = settings.logit_scale,
+           .label_smoothing = settings.label_smoothing},
+          out[0].data<float>(), out.size() > 1 ? out[1].data<float>() : nullptr);
+    });
+  }
+  void eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) override {
+    fail(ErrorKind::kInternal, "cross entropy: the CPU kernel was sent to a GPU");
+  }
+  const char* name() const override { return "LinearCrossEntropy"; }
+
+  std::vector<mx::array> vjp(const std::vector<mx::array>& primals,
+                             const std::vector<mx::array>& cotangents,
+                             const std::vector<int>& wanted,
+                             const std::vector<mx::array>& outputs) override {
+    std::vector<mx::array> result;
+    for (int input : wanted) {
+      if (input != 0)
+        fail(ErrorKind::kUnsupported, "cross entropy: only the hidden rows have a gradient here");
+      const mx::array slopes =
+          outputs.size() > 1 ? outputs[1]
+                             : make_cross_entropy(stream(), primals, head_, settings_, true)[1];
+      result.push_back(mx::multiply(slopes, mx::expand_dims(cotangents[0], 1)));
+    }
+    return result;
+  }
+
+ private:
+  MapLayout head_;
+  CrossEntropySettings settings_;
+};
+
+std::vector<mx::array> make_cross_entropy(mx::Stream stream, const std::vector<mx::array>& inputs,
+                                          const MapLayout& head,
+                                          const CrossEntropySettings& settings,
+                                          bool with_gradient) {
+  std::vector<mx::Shape> shapes = {{inputs[0].shape(0)}};
+  if (with_gradient) shapes.push_back(inputs[0].shape());
+  const std::vector<mx::Dtype> types(shapes.size(), mx::float32);
+  return mx::array::make_arrays(
+      shapes, types, std::make_shared<LinearCrossEntropy>(stream, head, settings), inputs);
+}
+
+}  // namespace
+
+mx::array cross_entropy_primitive(const mx::array& hidden, const LinearMap& head,
+                                  const mx::array& targets, const CrossEntropySettings& settings) {
+  std::vector<mx::array> inputs = {hidden, targets};
+  const MapLayout layout = add_map(head, inputs);
+  return make_cross_entropy(mx::default_stream(mx::Device::cpu), inputs, layout, settings,
+                            hidden.is_tracer())[0];
+}
+
+}  // namespace toolkit::tensor::cpu

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+
+#include "core/tensor/cpu/linear_primitive.h"
+#include "core/tensor/linear.h"
+
+namespace toolkit::tensor {
+
+/// The map in the form our CPU primitives take, or nothing when they cannot read its weight. Only
+/// where the CPU kernels are built.
+std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms);
+
+}  // namespace toolkit::tensor
