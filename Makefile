@@ -22,7 +22,7 @@ demo: build
 	scripts/demo $(BUILD)/bin/mlx-toolkit
 
 test: build
-	ctest --preset $(PRESET) -j $(JOBS)
+	ctest --preset $(PRESET) -j $(JOBS) --no-label-summary
 
 check:
 	scripts/check
