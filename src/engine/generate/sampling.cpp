@@ -1,0 +1,87 @@
+#include "engine/generate/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+
+namespace toolkit::engine {
+
+int32_t argmax(std::span<const float> values) {
+  // The maximum first, then its place: the first loop has no branch and the compiler vectorises it.
+  float highest = -INFINITY;
+  for (const float value : values) highest = value > highest ? value : highest;
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i] == highest) return static_cast<int32_t>(i);
+  return -1;
+}
+
+Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {}
+
+int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history) {
+  if (options_.repetition_penalty != 1.0) penalize(logits, history);
+  const int32_t best = argmax(logits);
+  if (best < 0 || !std::isfinite(logits[static_cast<size_t>(best)]))
+    fail(ErrorKind::kInternal,
+         "the model's output is not a number; are the weights or the adapter damaged?");
+  if (options_.temperature <= 0.0) return best;
+  keep_candidates(logits, logits[static_cast<size_t>(best)]);
+  return draw();
+}
+
+void Sampler::penalize(std::span<float> logits, std::span<const int32_t> history) const {
+  const size_t window = std::min(history.size(), static_cast<size_t>(options_.repetition_window));
+  std::vector<int32_t> recent(history.end() - static_cast<std::ptrdiff_t>(window), history.end());
+  std::sort(recent.begin(), recent.end());
+  recent.erase(std::unique(recent.begin(), recent.end()), recent.end());
+  const float penalty = static_cast<float>(options_.repetition_penalty);
+  for (const int32_t token : recent) {
+    float& logit = logits[static_cast<size_t>(token)];
+    logit = logit > 0.0f ? logit / penalty : logit * penalty;
+  }
+}
+
+void Sampler::keep_candidates(std::span<const float> logits, float highest) {
+  const float per_degree = static_cast<float>(1.0 / options_.temperature);
+  const float floor = static_cast<float>(options_.min_p);
+  candidates_.clear();
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const float weight = std::exp((logits[i] - highest) * per_degree);
+    if (weight >= floor && weight > 0.0f) candidates_.emplace_back(weight, static_cast<int32_t>(i));
+  }
+  const auto likelier = [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  };
+  if (options_.top_k > 0 && candidates_.size() > static_cast<size_t>(options_.top_k)) {
+    const auto last = candidates_.begin() + options_.top_k;
+    std::nth_element(candidates_.begin(), last, candidates_.end(), likelier);
+    candidates_.erase(last, candidates_.end());
+  }
+  if (options_.top_p >= 1.0) return;
+  double total = 0.0;
+  for (const auto& [weight, token] : candidates_) total += weight;
+  // A heap gives the likeliest ones first without sorting the tail nobody needs.
+  const auto below = [&](const auto& a, const auto& b) { return likelier(b, a); };
+  std::make_heap(candidates_.begin(), candidates_.end(), below);
+  auto end = candidates_.end();
+  double reached = 0.0;
+  while (end != candidates_.begin()) {
+    std::pop_heap(candidates_.begin(), end, below);
+    reached += (--end)->first;
+    if (reached >= options_.top_p * total) break;
+  }
+  candidates_.erase(candidates_.begin(), end);
+}
+
+int32_t Sampler::draw() {
+  double total = 0.0;
+  for (const auto& [weight, token] : candidates_) total += weight;
+  double left = random_.uniform() * total;
+  for (const auto& [weight, token] : candidates_) {
+    left -= weight;
+    if (left < 0.0) return token;
+  }
+  return candidates_.back().second;
+}
+
+}  // namespace toolkit::engine

@@ -1,0 +1,106 @@
+#include "engine/generate/sampling.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "core/base/error.h"
+
+namespace toolkit::engine {
+
+namespace {
+
+const std::vector<float> kLogits = {1.0f, 3.0f, 2.0f, -1.0f, 0.0f};
+
+std::vector<int> counts_of(const SamplingOptions& options, int draws) {
+  Sampler sampler(options);
+  std::vector<int> counts(kLogits.size(), 0);
+  for (int i = 0; i < draws; ++i) {
+    std::vector<float> logits = kLogits;
+    ++counts[static_cast<size_t>(sampler.pick(logits, {}))];
+  }
+  return counts;
+}
+
+std::set<int> support_of(const SamplingOptions& options) {
+  const std::vector<int> counts = counts_of(options, 3000);
+  std::set<int> support;
+  for (size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] > 0) support.insert(static_cast<int>(i));
+  return support;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("argmax takes the first of equals") {
+    CHECK(argmax(std::vector<float>{0.0f, 5.0f, 5.0f}) == 1);
+    CHECK(argmax(std::vector<float>{-2.0f}) == 0);
+    std::vector<float> many(49152, -1.0f);
+    many[40001] = 0.5f;
+    CHECK(argmax(many) == 40001);
+  }
+
+  TEST_CASE("temperature 0 is greedy") {
+    Sampler sampler({.temperature = 0.0});
+    std::vector<float> logits = kLogits;
+    CHECK(sampler.pick(logits, {}) == 1);
+  }
+
+  TEST_CASE("draws follow softmax of logits over temperature") {
+    const int draws = 40000;
+    const std::vector<int> counts = counts_of({.temperature = 2.0, .seed = 5}, draws);
+    double total = 0.0;
+    for (const float logit : kLogits) total += std::exp(logit / 2.0);
+    for (size_t i = 0; i < counts.size(); ++i) {
+      const double expected = std::exp(kLogits[i] / 2.0) / total;
+      CHECK(std::abs(counts[i] / double(draws) - expected) < 4.0 * std::sqrt(expected / draws));
+    }
+  }
+
+  TEST_CASE("top-k, top-p and min-p limit what can be drawn") {
+    CHECK(support_of({.temperature = 1.0}) == std::set<int>{0, 1, 2, 3, 4});
+    CHECK(support_of({.temperature = 1.0, .top_k = 2}) == std::set<int>{1, 2});
+    // Probabilities: 1: 0.636, 2: 0.234, 0: 0.086, 4: 0.032, 3: 0.012.
+    CHECK(support_of({.temperature = 1.0, .top_p = 0.6}) == std::set<int>{1});
+    CHECK(support_of({.temperature = 1.0, .top_p = 0.9}) == std::set<int>{0, 1, 2});
+    CHECK(support_of({.temperature = 1.0, .min_p = 0.3}) == std::set<int>{1, 2});
+    CHECK(support_of({.temperature = 1.0, .top_k = 3, .top_p = 0.8}) == std::set<int>{1, 2});
+  }
+
+  TEST_CASE("a seed repeats itself, another one does not") {
+    const auto sequence = [](uint64_t seed) {
+      Sampler sampler({.temperature = 1.5, .seed = seed});
+      std::vector<int32_t> tokens;
+      for (int i = 0; i < 50; ++i) {
+        std::vector<float> logits = kLogits;
+        tokens.push_back(sampler.pick(logits, {}));
+      }
+      return tokens;
+    };
+    CHECK(sequence(7) == sequence(7));
+    CHECK(sequence(7) != sequence(8));
+  }
+
+  TEST_CASE("the repetition penalty lowers tokens of the window, once each") {
+    const std::vector<int32_t> history = {1, 1, 1, 3};
+    Sampler sampler({.repetition_penalty = 2.0});
+    std::vector<float> logits = kLogits;
+    CHECK(sampler.pick(logits, history) == 2);
+    CHECK(logits[1] == 1.5f);
+    CHECK(logits[3] == -2.0f);
+    Sampler short_memory({.repetition_penalty = 2.0, .repetition_window = 1});
+    logits = kLogits;
+    CHECK(short_memory.pick(logits, history) == 1);
+  }
+
+  TEST_CASE("logits that are no numbers are an error, not a token") {
+    Sampler sampler({});
+    std::vector<float> logits(5, std::numeric_limits<float>::quiet_NaN());
+    CHECK_THROWS_AS(sampler.pick(logits, {}), Error);
+  }
+}
+
+}  // namespace toolkit::engine
