@@ -41,9 +41,52 @@ fn format_value(output: &mut Output, state: &State, value: &Value) -> Result<(),
     if !own {
         return escape_formatter(output, state, value);
     }
+    let text = str_of(value)?;
+    output.write_str(&text).map_err(Error::from)
+}
+
+/// Python's str().
+fn str_of(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_str(&mut text, value, false, 0)?;
-    output.write_str(&text).map_err(Error::from)
+    Ok(text)
+}
+
+fn trim(value: Value, characters: Option<String>) -> Result<String, Error> {
+    let text = str_of(&value)?;
+    Ok(match characters {
+        Some(set) => text.trim_matches(|c| set.contains(c)).into(),
+        None => text.trim().into(),
+    })
+}
+
+/// Methods of Python's str that minijinja-contrib lacks, then its own.
+fn call_method(
+    state: &State,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    let texts: Vec<&str> = arguments.iter().filter_map(|a| a.as_str()).collect();
+    match (value.as_str(), method, texts.as_slice()) {
+        (Some(text), "removeprefix", [prefix]) => {
+            Ok(text.strip_prefix(prefix).unwrap_or(text).into())
+        }
+        (Some(text), "removesuffix", [suffix]) => {
+            Ok(text.strip_suffix(suffix).unwrap_or(text).into())
+        }
+        (Some(text), "rsplit", [separator]) if !separator.is_empty() => {
+            let most = match arguments.get(1) {
+                Some(count) => i64::try_from(count.clone())?,
+                None => -1,
+            };
+            let pieces = usize::try_from(most).map_or(usize::MAX, |n| n.saturating_add(1));
+            let mut found: Vec<Value> = text.rsplitn(pieces, separator).map(Value::from).collect();
+            found.reverse();
+            Ok(Value::from(found))
+        }
+        _ => minijinja_contrib::pycompat::unknown_method_callback(state, value, method, arguments),
+    }
 }
 
 fn strftime_now(format: &str) -> Result<String, Error> {
@@ -95,16 +138,13 @@ impl TbTemplate {
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(call_method);
         environment.set_formatter(format_value);
         environment.set_recursion_limit(MAX_CALLS);
         environment.set_fuel(Some(max_steps));
         environment.add_filter("tojson", to_json);
-        environment.add_filter("string", |value: Value| -> Result<String, Error> {
-            let mut text = String::new();
-            write_str(&mut text, &value, false, 0)?;
-            Ok(text)
-        });
+        environment.add_filter("string", |value: Value| str_of(&value));
+        environment.add_filter("trim", trim);
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
         environment.add_function(MARK_FUNCTION, mark);

@@ -18,11 +18,11 @@ struct Tag<'a> {
     end: usize,           // first byte after the tag
 }
 
-/// Parses the block tag that starts at `at` ("{%"), minding string literals.
-fn tag_at(source: &str, at: usize) -> Option<Tag<'_>> {
+/// Where the delimiter `closing` stands after `at`, outside of string literals.
+fn find_closing(source: &str, at: usize, closing: &[u8; 2]) -> Option<usize> {
     let bytes = source.as_bytes();
     let mut quote = 0u8;
-    let mut i = at + 2;
+    let mut i = at;
     while i + 1 < bytes.len() {
         let byte = bytes[i];
         if quote != 0 {
@@ -33,20 +33,26 @@ fn tag_at(source: &str, at: usize) -> Option<Tag<'_>> {
             }
         } else if byte == b'\'' || byte == b'"' {
             quote = byte;
-        } else if byte == b'%' && bytes[i + 1] == b'}' {
-            let mut inner = &source[at + 2..i];
-            let (mut left, mut right) = ("", "");
-            if inner.starts_with(['-', '+']) {
-                (left, inner) = inner.split_at(1);
-            }
-            if inner.ends_with(['-', '+']) {
-                (inner, right) = inner.split_at(inner.len() - 1);
-            }
-            return Some(Tag { inner: inner.trim(), left, right, end: i + 2 });
+        } else if bytes[i..i + 2] == closing[..] {
+            return Some(i);
         }
         i += 1;
     }
     None
+}
+
+/// Parses the block tag that starts at `at` ("{%").
+fn tag_at(source: &str, at: usize) -> Option<Tag<'_>> {
+    let end = find_closing(source, at + 2, b"%}")?;
+    let mut inner = &source[at + 2..end];
+    let (mut left, mut right) = ("", "");
+    if inner.starts_with(['-', '+']) {
+        (left, inner) = inner.split_at(1);
+    }
+    if inner.ends_with(['-', '+']) {
+        (inner, right) = inner.split_at(inner.len() - 1);
+    }
+    Some(Tag { inner: inner.trim(), left, right, end: end + 2 })
 }
 
 /// First byte after the `closing` delimiter, or the end of the source.
@@ -76,6 +82,10 @@ pub fn rewrite(source: &str) -> Result<Rewritten, Failure> {
         let rest = &source[start..];
         if rest.starts_with("{#") && !raw {
             at = skip_past(source, start + 2, "#}");
+            continue;
+        }
+        if rest.starts_with("{{") && !raw {
+            at = find_closing(source, start + 2, b"}}").map_or(start + 2, |end| end + 2);
             continue;
         }
         let Some(tag) = rest.starts_with("{%").then(|| tag_at(source, start)).flatten() else {
