@@ -18,6 +18,7 @@ class GatedBackward : public CpuPrimitive {
   const char* name() const override { return "GatedActivationBackward"; }
 
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    release_inputs_of_siblings(inputs, outputs);
     const float* gate = in_rows(inputs[0], stream()).data<float>();
     const float* up = in_rows(inputs[1], stream()).data<float>();
     const float* dout = in_rows(inputs[2], stream()).data<float>();

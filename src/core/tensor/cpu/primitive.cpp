@@ -27,6 +27,12 @@ void allocate_or_reuse(mx::array& out, const mx::array& donor) {
   }
 }
 
+void release_inputs_of_siblings(const std::vector<mx::array>& inputs,
+                                std::vector<mx::array>& outputs) {
+  for (mx::array& output : outputs)
+    if (&output.inputs() != &inputs && !output.is_tracer()) output.inputs().clear();
+}
+
 namespace {
 
 // Copies one strided block; `axis` walks from the outermost dimension inwards.

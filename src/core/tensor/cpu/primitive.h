@@ -22,6 +22,11 @@ class CpuPrimitive : public mx::Primitive {
 void allocate(mx::array& out);
 void allocate_or_reuse(mx::array& out, const mx::array& donor);
 
+/// To be called first in the eval_cpu of a primitive with several outputs: each of them holds the
+/// inputs, which would make every input look shared and so never reusable.
+void release_inputs_of_siblings(const std::vector<mx::array>& inputs,
+                                std::vector<mx::array>& outputs);
+
 /// The input itself if its rows follow each other, else a copy made on the stream before the
 /// caller's work. To be called in eval_cpu, where strides are known.
 mx::array in_rows(const mx::array& input, mx::Stream stream);

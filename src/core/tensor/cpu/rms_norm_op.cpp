@@ -21,6 +21,7 @@ class RmsNormBackward : public CpuPrimitive {
   const char* name() const override { return "RmsNormBackward"; }
 
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    release_inputs_of_siblings(inputs, outputs);
     const mx::array sum = in_rows(inputs[0], stream()), weight = in_rows(inputs[1], stream());
     const bool carried = inputs.size() > 3;
     const float* dsum = carried ? in_rows(inputs[3], stream()).data<float>() : nullptr;
@@ -78,6 +79,7 @@ class RmsNorm : public CpuPrimitive {
   }
 
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    release_inputs_of_siblings(inputs, outputs);
     const bool residual = inputs.size() == 3;
     const float* x = in_rows(inputs[0], stream()).data<float>();
     const float* w = in_rows(inputs[1], stream()).data<float>();

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "core/tensor/linear.h"
+
+namespace toolkit::tensor::cpu {
+
+/// True for the tables the primitive reads: dense f32, f16, bf16, or 4 and 8 bit groups.
+bool can_embed(const Weight& table);
+
+/// The primitives behind tensor::embedding (result f32) and tensor::gather_rows (x f32).
+mx::array embedding(const Weight& table, const mx::array& ids);
+mx::array gather_rows(const mx::array& x, const mx::array& rows);
+
+}  // namespace toolkit::tensor::cpu
