@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
@@ -27,18 +28,21 @@ using Arrays = std::vector<mx::array>;
 using Function = std::function<Arrays(const Arrays&)>;
 
 constexpr int kTokens = 512, kChannels = 576, kHeads = 9, kKvHeads = 3, kWidth = 64, kInner = 1536;
-constexpr int kLayers = 30, kRuns = 15;
+constexpr int kLayers = 30;
+
+int runs = 15;     // of each measurement; the median counts
+std::string only;  // part of the name of what is measured; empty: everything
 
 double milliseconds(const std::function<void()>& work) {
   std::vector<double> times;
-  for (int i = 0; i < kRuns + 3; ++i) {
+  for (int i = 0; i < runs + 3; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     work();
     const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
     if (i >= 3) times.push_back(time.count());
   }
-  std::nth_element(times.begin(), times.begin() + kRuns / 2, times.end());
-  return times[kRuns / 2];
+  std::nth_element(times.begin(), times.begin() + runs / 2, times.end());
+  return times[static_cast<size_t>(runs / 2)];
 }
 
 mx::array random(const mx::Shape& shape) {
@@ -54,6 +58,7 @@ struct Timing {
 /// `megabytes`: read and written by both passes together.
 Timing measure(const std::string& name, double times_per_layer, double megabytes,
                const Function& function, const Arrays& inputs) {
+  if (name.find(only) == std::string::npos) return {};
   Arrays cotangents;
   for (const mx::array& value : function(inputs)) cotangents.push_back(random(value.shape()));
   Timing t{};
@@ -76,6 +81,7 @@ mx::array segments(int length) {
 }
 
 double measure_adamw() {
+  if (!only.empty() && only != "adamw") return 0.0;
   constexpr int kTensors = 420, kSize = 5800;  // LoRA rank 8 on all linear layers
   Arrays p, g, m, v;
   for (int i = 0; i < kTensors; ++i) {
@@ -99,7 +105,10 @@ double measure_adamw() {
 
 }  // namespace
 
-int main() {
+// bench_ops [PART-OF-A-NAME [RUNS]]
+int main(int count, char** arguments) {
+  if (count > 1) only = arguments[1];
+  if (count > 2) runs = std::max(1, std::atoi(arguments[2]));
   initialize();
   std::printf("kernels: %s\n", cpu_kernel_target().c_str());
   const double rows = kTokens * kChannels * 4e-6, inner = kTokens * kInner * 4e-6;
@@ -139,6 +148,7 @@ int main() {
         measure("attention, segments of " + std::to_string(length), 1, 0.0, attend,
                 {random({1, kTokens, kHeads, kWidth}), random({1, kTokens, kKvHeads, kWidth}),
                  random({1, kTokens, kKvHeads, kWidth})});
+    if (t.both == 0.0) continue;
     const double pairs = kTokens * (length + 1) / 2.0 * kHeads * kWidth;  // about, for 512 exactly
     std::printf("%-28s %8.1f GFLOP/s forward, %.1f with backward\n", "", 4e-6 * pairs / t.forward,
                 14e-6 * pairs / t.both);
