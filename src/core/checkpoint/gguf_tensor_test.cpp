@@ -5,10 +5,13 @@
 #include <iostream>
 
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/checkpoint/ggml_blocks.h"
+#include "core/checkpoint/ggml_types.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/gguf_builder.h"
 #include "core/checkpoint/half.h"
+#include "core/checkpoint/input_file.h"
 #include "mlx/mlx.h"
 
 namespace toolkit::checkpoint {
@@ -70,6 +73,13 @@ std::vector<uint8_t> pattern(size_t count, uint32_t seed, size_t block_bytes, si
     if (within < 2 * halves && within % 2 == 1)
       bytes[i] = static_cast<uint8_t>((bytes[i] & 0x83) | 0x20);
   }
+  return bytes;
+}
+
+std::vector<uint8_t> bytes_of(const std::string& hex) {
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes.push_back(static_cast<uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
   return bytes;
 }
 
@@ -146,6 +156,24 @@ TEST_SUITE("unit") {
 }
 
 TEST_SUITE("reference") {
+  TEST_CASE("blocks of every other type have the values that the gguf package gives them") {
+    const fs::path fixture = fs::path(TOOLKIT_FIXTURES) / "checkpoint/ggml_blocks.json";
+    const Json types = Json::parse(read_text(fixture, 1 << 24)).at("types");
+    CHECK(types.size() == 10);
+    for (const auto& [name, blocks] : types.items()) {
+      CAPTURE(name);
+      const auto type = blocks.at("type").get<uint32_t>();
+      CHECK(ggml_type_name(type) == name);
+      REQUIRE(has_half_form(type));
+      const auto values = blocks.at("values").get<std::vector<float>>();
+      std::vector<uint16_t> read(values.size());
+      const auto bytes = bytes_of(blocks.at("bytes"));
+      REQUIRE(blocks_to_half(type, bytes.data(), bytes.size() / find_ggml_type(type)->block_bytes,
+                             read.data()));
+      for (size_t i = 0; i < values.size(); ++i) REQUIRE(read[i] == half_from_float(values[i]));
+    }
+  }
+
   TEST_CASE("every tensor of SmolLM2 comes out as mx::load_gguf has it") {
     const auto path = sample_model();
     if (path.empty()) {

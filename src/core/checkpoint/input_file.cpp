@@ -55,4 +55,14 @@ void InputFile::read(uint64_t offset, void* to, uint64_t count) const {
   }
 }
 
+std::string read_text(const std::filesystem::path& path, uint64_t limit_bytes) {
+  const InputFile file(path);
+  if (file.size() > limit_bytes)
+    fail(ErrorKind::kUserInput, "{}: expected at most {} bytes, found {}", file.name(), limit_bytes,
+         file.size());
+  std::string text(file.size(), '\0');
+  file.read(0, text.data(), text.size());
+  return text;
+}
+
 }  // namespace toolkit::checkpoint

@@ -29,4 +29,7 @@ class InputFile {
   uint64_t size_ = 0;
 };
 
+/// The whole text of a small file: as InputFile, and Error(kUserInput) beyond `limit_bytes`.
+std::string read_text(const std::filesystem::path& path, uint64_t limit_bytes);
+
 }  // namespace toolkit::checkpoint
