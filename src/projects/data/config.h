@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/fields.h"
+
+namespace toolkit::data_check {
+
+/// Settings of `mlx-toolkit data check` and `data stats`.
+struct Config {
+  std::string path;       // folder or file
+  std::string model;      // whose tokenizer and chat template count; empty: characters are counted
+  int max_length = 1024;  // tokens of a row that training would keep
+  int show = 20;          // how many lines of one kind the page names; the JSON has all
+};
+
+Fields describe(Config& config);
+
+}  // namespace toolkit::data_check

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/data/chat_rows.h"
+
+namespace toolkit::data_check {
+
+/// Where a row stands: the split's index and the line in its file.
+struct Place {
+  int split = 0;
+  int line = 0;
+};
+
+/// A row that says the same as an earlier one.
+struct Duplicate {
+  Place first, again;
+};
+
+/// Rows that are equal once every run of white space counts as one space. Splits are compared in
+/// the order given, so that a test row that also stands in train is a duplicate of the train row.
+std::vector<Duplicate> find_duplicates(std::span<const std::vector<data::Row>> splits);
+
+}  // namespace toolkit::data_check

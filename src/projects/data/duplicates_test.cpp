@@ -1,0 +1,55 @@
+#include "projects/data/duplicates.h"
+
+#include <doctest/doctest.h>
+
+namespace toolkit::data_check {
+namespace {
+
+data::Row chat(int line, const std::string& question, const std::string& answer) {
+  data::Row row;
+  row.messages = {{"user", question, ""}, {"assistant", answer, ""}};
+  row.line = line;
+  return row;
+}
+
+data::Row plain(int line, const std::string& text) {
+  data::Row row;
+  row.text = text;
+  row.line = line;
+  return row;
+}
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("duplicates: white space aside, within and between splits") {
+    const std::vector<std::vector<data::Row>> splits = {
+        {chat(1, "a b", "c"), chat(2, "a  b\n", " c "), chat(3, "ab", "c"), chat(5, "a b", "C")},
+        {chat(9, "a b", "c"), chat(10, "new", "c")}};
+    const auto found = find_duplicates(splits);
+    REQUIRE_EQ(found.size(), 2);
+    CHECK_EQ(found[0].first.line, 1);
+    CHECK_EQ(found[0].again.line, 2);
+    CHECK_EQ(found[0].again.split, 0);
+    CHECK_EQ(found[1].first.line, 1);
+    CHECK_EQ(found[1].first.split, 0);
+    CHECK_EQ(found[1].again.split, 1);
+    CHECK_EQ(found[1].again.line, 9);
+  }
+
+  TEST_CASE("duplicates: parts do not run into one another, roles and tools count") {
+    data::Row swapped = chat(2, "a", "b");
+    swapped.messages[0].role = "system";
+    data::Row tools = chat(3, "a", "b");
+    tools.tools_json = "[1]";
+    const std::vector<std::vector<data::Row>> splits = {{chat(1, "a", "b"), swapped, tools,
+                                                         chat(4, "a b", "."), plain(5, "a b"),
+                                                         plain(6, "ab"), plain(7, "a\tb")}};
+    const auto found = find_duplicates(splits);
+    REQUIRE_EQ(found.size(), 1);
+    CHECK_EQ(found[0].first.line, 5);
+    CHECK_EQ(found[0].again.line, 7);
+  }
+}
+
+}  // namespace toolkit::data_check
