@@ -97,7 +97,9 @@ Program demo_program(TuneSettings& tune, std::vector<std::string>& files) {
                             .help = "what to read",
                             .required = true,
                             .positional = true}},
-                .run = [&files](const Context&) { return nlohmann::json{{"files", files}}; }};
+                .run = [&files](const Context&) {
+                  return nlohmann::json{{"files", files}, {"ok", files[0] != "bad.jsonl"}};
+                }};
   return {
       .name = "demo",
       .summary = "a program for the tests",

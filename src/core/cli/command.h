@@ -19,7 +19,8 @@ struct Context {
 };
 
 /// One command. `run` prints for people (unless context.json or quiet) and returns the object that
-/// --json prints; errors are thrown.
+/// --json prints; errors are thrown. A check that found faults says so with "ok": false in its
+/// result: the program then ends with exit code 1.
 struct Command {
   std::string name;         // "finetune"
   std::string summary;      // one line of the command list

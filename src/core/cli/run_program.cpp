@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kInterrupted = 130;
 constexpr int kUsage = 2;
+constexpr int kFailure = 1;
 
 bool colored(int file) {
   const char* no_color = std::getenv("NO_COLOR");
@@ -120,7 +121,9 @@ int run_command(const Program& program, const Parsed& parsed) {
   const nlohmann::json result = parsed.command->run(context);
   if (parsed.json) print_json(result);
   log_info("{} ends", command_line(program, parsed.path));
-  return InterruptGuard::requested() ? kInterrupted : 0;
+  if (InterruptGuard::requested()) return kInterrupted;
+  const auto ok = result.find("ok");
+  return ok != result.end() && *ok == false ? kFailure : 0;
 }
 
 int show_help(const Program& program, const Parsed& parsed) {
