@@ -20,7 +20,8 @@ int Weight::columns() const {
 mx::array dequantized(const Weight& weight, mx::Dtype dtype) {
   if (!weight.quantized()) return mx::astype(weight.data, dtype);
   return mx::astype(
-      mx::dequantize(weight.data, *weight.scales, weight.biases, weight.group_size, weight.bits),
+      mx::dequantize(weight.data, mx::astype(*weight.scales, mx::float32),
+                     mx::astype(*weight.biases, mx::float32), weight.group_size, weight.bits),
       dtype);
 }
 

@@ -10,10 +10,9 @@ std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTe
   std::vector<mx::array> outputs;
   for (const LinearTerms& map : maps) {
     const Weight& w = *map.weight;
-    mx::array y = w.quantized()
-                      ? mx::quantized_matmul(x, w.data, *w.scales, w.biases, /*transpose=*/true,
-                                             w.group_size, w.bits)
-                      : mx::matmul(x, mx::transpose(mx::astype(w.data, x.dtype())));
+    mx::array y = w.quantized() ? mx::quantized_matmul(x, w.data, *w.scales, w.biases,
+                                                       /*transpose=*/true, w.group_size, w.bits)
+                                : mx::matmul(x, mx::transpose(mx::astype(w.data, x.dtype())));
     if (map.bias) y = mx::add(y, mx::astype(*map.bias, x.dtype()));
     if (map.lora) {
       const LoraBranch& lora = *map.lora;
@@ -31,7 +30,8 @@ mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
 }
 
 mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale) {
-  // Written out rather than mx::fast::rope: that one wants (B, H, T, D) and periods instead of angles.
+  // Written out rather than mx::fast::rope: that one wants (B, H, T, D) and periods instead of
+  // angles.
   const int tokens = x.shape(1), half = frequencies.shape(0), width = x.shape(3);
   const mx::array positions = mx::astype(mx::arange(offset, offset + tokens), mx::float32);
   const mx::array angles = mx::reshape(
@@ -42,7 +42,8 @@ mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, flo
   const mx::array wide = mx::astype(x, mx::float32);
   const mx::Shape shape = x.shape();
   const mx::array first = mx::slice(wide, {0, 0, 0, 0}, {shape[0], shape[1], shape[2], half});
-  const mx::array second = mx::slice(wide, {0, 0, 0, half}, {shape[0], shape[1], shape[2], 2 * half});
+  const mx::array second =
+      mx::slice(wide, {0, 0, 0, half}, {shape[0], shape[1], shape[2], 2 * half});
   std::vector<mx::array> parts = {
       mx::subtract(mx::multiply(first, cosine), mx::multiply(second, sine)),
       mx::add(mx::multiply(second, cosine), mx::multiply(first, sine))};
@@ -57,8 +58,8 @@ namespace {
 mx::array attention_mask(int queries, int keys, const AttentionOptions& options) {
   const mx::array query_at = mx::reshape(mx::arange(keys - queries, keys), {1, 1, queries, 1});
   const mx::array key_at = mx::reshape(mx::arange(keys), {1, 1, 1, keys});
-  mx::array mask = options.causal ? mx::less_equal(key_at, query_at)
-                                  : mx::full({1, 1, queries, keys}, true);
+  mx::array mask =
+      options.causal ? mx::less_equal(key_at, query_at) : mx::full({1, 1, queries, keys}, true);
   if (options.window > 0)
     mask = mx::logical_and(
         mask, mx::less(mx::subtract(query_at, key_at), mx::array(options.window, mx::int32)));
@@ -79,24 +80,26 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
   const mx::array qh = mx::transpose(q, {0, 2, 1, 3});
   const mx::array kh = mx::transpose(k, {0, 2, 1, 3});
   const mx::array vh = mx::transpose(v, {0, 2, 1, 3});
-  const bool sees_all = !options.segments && options.window == 0 && (queries == 1 || !options.causal);
+  const bool sees_all =
+      !options.segments && options.window == 0 && (queries == 1 || !options.causal);
   if (options.softcap == 0.0f) {
     const mx::array out =
         sees_all ? mx::fast::scaled_dot_product_attention(qh, kh, vh, options.scale)
-                 : mx::fast::scaled_dot_product_attention(
-                       qh, kh, vh, options.scale, "array", attention_mask(queries, keys, options));
+                 : mx::fast::scaled_dot_product_attention(qh, kh, vh, options.scale, "array",
+                                                          attention_mask(queries, keys, options));
     return mx::transpose(out, {0, 2, 1, 3});
   }
   const int batch = q.shape(0), width = q.shape(3), group = heads / kv_heads;
   const mx::array grouped = mx::reshape(qh, {batch, kv_heads, group, queries, width});
-  mx::array scores = mx::multiply(
-      mx::matmul(grouped, mx::expand_dims(mx::swapaxes(kh, 2, 3), 2)), mx::array(options.scale, q.dtype()));
+  mx::array scores = mx::multiply(mx::matmul(grouped, mx::expand_dims(mx::swapaxes(kh, 2, 3), 2)),
+                                  mx::array(options.scale, q.dtype()));
   scores = mx::multiply(mx::tanh(mx::divide(scores, mx::array(options.softcap, q.dtype()))),
                         mx::array(options.softcap, q.dtype()));
   if (!sees_all)
     scores = mx::where(mx::expand_dims(attention_mask(queries, keys, options), 1), scores,
                        mx::array(-1e9f, q.dtype()));
-  const mx::array out = mx::matmul(mx::softmax(scores, -1, /*precise=*/true), mx::expand_dims(vh, 2));
+  const mx::array out =
+      mx::matmul(mx::softmax(scores, -1, /*precise=*/true), mx::expand_dims(vh, 2));
   return mx::transpose(mx::reshape(out, {batch, heads, queries, width}), {0, 2, 1, 3});
 }
 
@@ -104,20 +107,25 @@ mx::array gated_activation(const mx::array& gate, const mx::array& up, Gate kind
   if (kind == Gate::kSilu) return mx::multiply(mx::multiply(gate, mx::sigmoid(gate)), up);
   const mx::Dtype dtype = gate.dtype();
   const float root = std::sqrt(2.0f * std::numbers::inv_pi_v<float>);
-  const mx::array cubic = mx::multiply(mx::array(0.044715f, dtype), mx::power(gate, mx::array(3, dtype)));
+  const mx::array cubic =
+      mx::multiply(mx::array(0.044715f, dtype), mx::power(gate, mx::array(3, dtype)));
   const mx::array inner = mx::tanh(mx::multiply(mx::array(root, dtype), mx::add(gate, cubic)));
   const mx::array half = mx::multiply(mx::array(0.5f, dtype), gate);
   return mx::multiply(mx::multiply(half, mx::add(mx::array(1.0f, dtype), inner)), up);
 }
 
 mx::array embedding(const Weight& table, const mx::array& ids, mx::Dtype dtype) {
-  if (!table.quantized()) return mx::astype(mx::take(table.data, ids, 0), dtype);
+  const auto rows = [&](const mx::array& values) { return mx::take(values, ids, 0); };
+  if (!table.quantized()) return mx::astype(rows(table.data), dtype);
+  // f16 scales: the product has more digits than f16 holds, so the arithmetic is f32.
   return mx::astype(
-      mx::dequantize(mx::take(table.data, ids, 0), mx::take(*table.scales, ids, 0),
-                     mx::take(*table.biases, ids, 0), table.group_size, table.bits),
+      mx::dequantize(rows(table.data), mx::astype(rows(*table.scales), mx::float32),
+                     mx::astype(rows(*table.biases), mx::float32), table.group_size, table.bits),
       dtype);
 }
 
-mx::array gather_rows(const mx::array& x, const mx::array& rows) { return mx::take(x, rows, 0); }
+mx::array gather_rows(const mx::array& x, const mx::array& rows) {
+  return mx::take(x, rows, 0);
+}
 
 }  // namespace toolkit::tensor::plain
