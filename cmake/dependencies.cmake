@@ -1,12 +1,16 @@
 # Every outside library of the C++ code, in one place. Why each is here: docs/dependencies.md.
 # Debian package / Homebrew formula in the comment.
 
-find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)            # libfmt-dev            / fmt
-find_package(spdlog REQUIRED)         # libspdlog-dev         / spdlog
-find_package(nlohmann_json REQUIRED)  # nlohmann-json3-dev    / nlohmann-json
-find_package(yaml-cpp REQUIRED)       # libyaml-cpp-dev       / yaml-cpp
-find_package(CLI11 REQUIRED)          # libcli11-dev          / cli11
+if(TOOLKIT_CROSS_MACOS)
+  include(cross_macos_dependencies)
+else()
+  find_package(Threads REQUIRED)
+  find_package(fmt REQUIRED)            # libfmt-dev            / fmt
+  find_package(spdlog REQUIRED)         # libspdlog-dev         / spdlog
+  find_package(nlohmann_json REQUIRED)  # nlohmann-json3-dev    / nlohmann-json
+  find_package(yaml-cpp REQUIRED)       # libyaml-cpp-dev       / yaml-cpp
+  find_package(CLI11 REQUIRED)          # libcli11-dev          / cli11
+endif()
 if(TOOLKIT_TESTS)
   find_package(doctest REQUIRED)      # doctest-dev           / doctest
 endif()
