@@ -6,6 +6,9 @@
 #include <string>
 
 #include "core/tensor/plain/plain.h"
+#ifdef TOOLKIT_CPU_KERNELS
+#include "core/tensor/cpu/kernel_target.h"
+#endif
 #include "mlx/mlx.h"
 #include "mlx/primitives.h"
 
@@ -148,6 +151,30 @@ TEST_SUITE("unit") {
     for (int tokens = 1; tokens <= 26; ++tokens)
       compare({.tokens = tokens, .columns = 64, .rows = {72}, .ranks = {3}}, kForms[3]);
   }
+
+  TEST_CASE("linear: a few inputs, as in generation, for every weight form") {
+    for (const Form& form : kForms)
+      for (const int tokens : {1, 2, 3, 4, 5, 8})
+        compare({.tokens = tokens, .columns = 384, .rows = {50, 33}, .ranks = {4, 0}, .bias = true},
+                form);
+  }
+
+#ifdef TOOLKIT_CPU_KERNELS
+  TEST_CASE("linear: every instruction set this machine has gives the same") {
+    const std::string before = cpu::kernel_target();
+    for (const std::string& target : cpu::kernel_targets()) {
+      CAPTURE(target);
+      cpu::force_kernel_target(target);
+      for (const Form& form : kForms)
+        for (const int tokens : {1, 6, 29})
+          compare(
+              {.tokens = tokens, .columns = 256, .rows = {96, 40}, .ranks = {8, 0}, .bias = true},
+              form);
+      compare({.tokens = 14, .columns = 33, .rows = {47}, .ranks = {2}}, kForms[0]);
+    }
+    cpu::force_kernel_target(before);
+  }
+#endif
 
   TEST_CASE("linear: sums longer than one pass, and several terms in a pass") {
     for (const Form& form : {kForms[0], kForms[3], kForms[7]}) {

@@ -1,9 +1,12 @@
 #include "core/tensor/cpu/linear_primitive.h"
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/tensor/cpu/gemm.h"
+#include "core/tensor/cpu/gemv.h"
 #include "core/tensor/cpu/linear_backward.h"
 #include "core/tensor/cpu/linear_layout.h"
 #include "core/tensor/cpu/weak_arrays.h"
@@ -31,6 +34,58 @@ std::vector<float> joined_a(const std::vector<MapLayout>& maps,
   return joined;
 }
 
+/// y_i += scale_i (x a_i) b_i and nothing else; x a is in `low`.
+GemmTerm lora_term(const MapLayout& map, const float* low, int64_t rank, const float* b) {
+  return {low + map.rank_begin,
+          rank,
+          map.rank,
+          {.matrix = b, .stride = map.rows, .factor = map.lora_scale}};
+}
+
+/// A few inputs: every weight is read once in its packed form.
+void run_few(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
+             std::vector<mx::array>& outputs, const float* x, int64_t rows, const float* low) {
+  const int64_t rank = total_rank(maps);
+  std::vector<GemvMap> products;
+  std::deque<Contiguous> kept;
+  for (size_t i = 0; i < maps.size(); ++i) {
+    GemvMap product{weight_view(maps[i], inputs), outputs[i].data<float>(), maps[i].rows};
+    if (maps[i].bias >= 0) product.bias = kept.emplace_back(inputs[maps[i].bias]).data();
+    products.push_back(product);
+  }
+  gemv(x, rows, products);
+  for (size_t i = 0; i < maps.size(); ++i) {
+    if (maps[i].rank == 0) continue;
+    const GemmTerm term =
+        lora_term(maps[i], low, rank, kept.emplace_back(inputs[maps[i].lora_b]).data());
+    gemm({&term, 1}, {.c = products[i].y,
+                      .stride = maps[i].rows,
+                      .m = rows,
+                      .n = maps[i].rows,
+                      .accumulate = true});
+  }
+}
+
+void run_many(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
+              std::vector<mx::array>& outputs, const float* x, int64_t rows, const float* low) {
+  const int64_t columns = maps[0].columns, rank = total_rank(maps);
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const MapLayout& map = maps[i];
+    const ScaleBuffer weight(weight_view(map, inputs));
+    std::vector<GemmTerm> terms = {
+        {x, columns, columns, weight.factor(RightFactor::Form::kWeightTransposed)}};
+    std::optional<Contiguous> b, bias;
+    if (map.rank > 0)
+      terms.push_back(lora_term(map, low, rank, b.emplace(inputs[map.lora_b]).data()));
+    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
+    gemm(terms, {.c = outputs[i].data<float>(),
+                 .stride = map.rows,
+                 .m = rows,
+                 .n = map.rows,
+                 .bias = bias ? bias->data() : nullptr});
+  }
+}
+
 void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
                  std::vector<mx::array>& outputs) {
   const Contiguous x(inputs[0]);
@@ -43,26 +98,10 @@ void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array
     const GemmTerm term{x.data(), columns, columns, {.matrix = a.data(), .stride = rank}};
     gemm({&term, 1}, {.c = low, .stride = rank, .m = rows, .n = rank});
   }
-  for (size_t i = 0; i < maps.size(); ++i) {
-    const MapLayout& map = maps[i];
-    const ScaleBuffer weight(weight_view(map, inputs));
-    GemmTerm terms[2] = {
-        {x.data(), columns, columns, weight.factor(RightFactor::Form::kWeightTransposed)}, {}};
-    size_t count = 1;
-    std::optional<Contiguous> b, bias;
-    if (map.rank > 0) {
-      b.emplace(inputs[map.lora_b]);
-      terms[count++] = {low + map.rank_begin,
-                        rank,
-                        map.rank,
-                        {.matrix = b->data(), .stride = map.rows, .factor = map.lora_scale}};
-    }
-    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
-    gemm({terms, count}, {.c = outputs[i].data<float>(),
-                          .stride = map.rows,
-                          .m = rows,
-                          .n = map.rows,
-                          .bias = bias ? bias->data() : nullptr});
+  if (rows <= kMostGemvInputs) {
+    run_few(maps, inputs, outputs, x.data(), rows, low);
+  } else {
+    run_many(maps, inputs, outputs, x.data(), rows, low);
   }
 }
 

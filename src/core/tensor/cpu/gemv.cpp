@@ -1,0 +1,251 @@
+#include "core/tensor/cpu/gemv.h"
+
+#include <algorithm>
+
+#include "core/tensor/cpu/scratch.h"
+#include "core/tensor/cpu/thread_pool.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/tensor/cpu/gemv.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "core/tensor/cpu/float_load-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace toolkit::tensor::cpu::HWY_NAMESPACE {
+
+constexpr int64_t kRowsPerBlock = 8;  // whose scales are converted together
+constexpr int64_t kStep = 32;         // the smallest group
+constexpr int64_t kPadding = 16;      // floats that a vector may read past the end
+
+/// The inputs as the kernels like them, made once per call.
+struct Inputs {
+  const float* plain;   // (count, columns)
+  const float* halves;  // the same with each 32 split into even and odd: the order of 4-bit nibbles
+  const float* sums;    // (count, columns / 32)
+  int64_t count, columns;
+};
+
+Inputs arrange(const float* x, int64_t count, int64_t columns) {
+  const int64_t steps = columns / kStep;
+  float* halves =
+      scratch<float>(Scratch::kActivation, static_cast<size_t>(count * (columns + steps)));
+  float* sums = halves + count * columns;
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t s = 0; s < steps; ++s) {
+      const float* from = x + i * columns + s * kStep;
+      float* to = halves + i * columns + s * kStep;
+      float sum = 0.0f;
+      for (int64_t j = 0; j < kStep / 2; ++j) {
+        to[j] = from[2 * j];
+        to[kStep / 2 + j] = from[2 * j + 1];
+        sum += from[2 * j] + from[2 * j + 1];
+      }
+      sums[i * steps + s] = sum;
+    }
+  }
+  return {x, halves, sums, count, columns};
+}
+
+/// Adds 32 weights x inputs to part[input]; `row` points at the packed step.
+template <int kBits, int kInputs, class V>
+HWY_INLINE void add_step(const uint8_t* HWY_RESTRICT row, const float* HWY_RESTRICT x,
+                         int64_t columns, V* part) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::Rebind<uint8_t, decltype(d)> du8;
+  constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+  if constexpr (kBits == 4) {
+    for (int64_t j = 0; j < kStep / 2; j += kLanes) {
+      const auto bytes = hn::PromoteTo(du, hn::LoadU(du8, row + j));
+      const V even = hn::ConvertTo(d, hn::BitCast(di, hn::And(bytes, hn::Set(du, 15))));
+      const V odd = hn::ConvertTo(d, hn::BitCast(di, hn::ShiftRight<4>(bytes)));
+      for (int i = 0; i < kInputs; ++i) {
+        part[i] = hn::MulAdd(even, hn::LoadU(d, x + i * columns + j), part[i]);
+        part[i] = hn::MulAdd(odd, hn::LoadU(d, x + i * columns + kStep / 2 + j), part[i]);
+      }
+    }
+  } else {
+    for (int64_t j = 0; j < kStep; j += kLanes) {
+      const V q = hn::ConvertTo(d, hn::BitCast(di, hn::PromoteTo(du, hn::LoadU(du8, row + j))));
+      for (int i = 0; i < kInputs; ++i)
+        part[i] = hn::MulAdd(q, hn::LoadU(d, x + i * columns + j), part[i]);
+    }
+  }
+}
+
+template <int kInputs>
+HWY_INLINE void store_row(const GemvMap& map, int64_t row, int64_t first, const float* values) {
+  for (int i = 0; i < kInputs; ++i) {
+    float& y = map.y[(first + i) * map.y_stride + row];
+    y = values[i] + (map.bias ? map.bias[row] : 0.0f) + (map.accumulate ? y : 0.0f);
+  }
+}
+
+/// One row of a quantized weight against kInputs inputs from `first` on: the sum over groups of
+/// scale * (q . x) + bias * sum(x).
+template <int kBits, int kInputs>
+HWY_INLINE void quantized_row(const GemvMap& map, int64_t row, const float* HWY_RESTRICT scales,
+                              const float* HWY_RESTRICT biases, const float* group_sums,
+                              const Inputs& inputs, int64_t first) {
+  const hn::ScalableTag<float> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+  const WeightView& weight = map.weight;
+  const int64_t groups = weight.groups(), steps = weight.group_size / kStep,
+                columns = inputs.columns;
+  const int64_t padded = groups + kPadding;
+  const uint8_t* bytes =
+      static_cast<const uint8_t*>(weight.data) + row * weight.words_per_row() * 4;
+  const float* x = (kBits == 4 ? inputs.halves : inputs.plain) + first * columns;
+  V sum[kInputs], shift[kInputs];
+  for (int i = 0; i < kInputs; ++i) sum[i] = shift[i] = hn::Zero(d);
+  for (int64_t g = 0; g < groups; ++g) {
+    V part[kInputs];
+    for (int i = 0; i < kInputs; ++i) part[i] = hn::Zero(d);
+    for (int64_t s = 0; s < steps; ++s, bytes += kStep * kBits / 8, x += kStep)
+      add_step<kBits, kInputs>(bytes, x, columns, part);
+    const V scale = hn::Set(d, scales[g]);
+    for (int i = 0; i < kInputs; ++i) sum[i] = hn::MulAdd(part[i], scale, sum[i]);
+  }
+  for (int64_t g = 0; g < groups; g += kLanes) {
+    const V bias = hn::LoadU(d, biases + g);
+    for (int i = 0; i < kInputs; ++i)
+      shift[i] = hn::MulAdd(bias, hn::LoadU(d, group_sums + (first + i) * padded + g), shift[i]);
+  }
+  float values[kInputs];
+  for (int i = 0; i < kInputs; ++i)
+    values[i] = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum[i], shift[i])));
+  store_row<kInputs>(map, row, first, values);
+}
+
+template <int kInputs>
+HWY_INLINE void dense_row(const GemvMap& map, int64_t row, const Inputs& inputs, int64_t first) {
+  const hn::ScalableTag<float> d;
+  using V = hn::Vec<decltype(d)>;
+  constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+  const int64_t columns = inputs.columns, begin = row * columns;
+  const float* x = inputs.plain + first * columns;
+  V sum[kInputs];
+  for (int i = 0; i < kInputs; ++i) sum[i] = hn::Zero(d);
+  int64_t k = 0;
+  for (; k + kLanes <= columns; k += kLanes) {
+    const V w = load_floats(d, map.weight.data, map.weight.type, begin + k);
+    for (int i = 0; i < kInputs; ++i)
+      sum[i] = hn::MulAdd(w, hn::LoadU(d, x + i * columns + k), sum[i]);
+  }
+  float values[kInputs];
+  for (int i = 0; i < kInputs; ++i) values[i] = hn::GetLane(hn::SumOfLanes(d, sum[i]));
+  for (; k < columns; ++k) {
+    const hn::CappedTag<float, 1> d1;
+    const float w = hn::GetLane(load_floats(d1, map.weight.data, map.weight.type, begin + k));
+    for (int i = 0; i < kInputs; ++i) values[i] += w * x[i * columns + k];
+  }
+  store_row<kInputs>(map, row, first, values);
+}
+
+struct BlockScales {
+  const float* scales;
+  const float* biases;
+  const float* group_sums;
+};
+
+template <int kInputs>
+HWY_NOINLINE void run_rows(const GemvMap& map, int64_t begin, int64_t end, const BlockScales& block,
+                           const Inputs& inputs, int64_t first) {
+  const int64_t groups = map.weight.quantized() ? map.weight.groups() : 0;
+  for (int64_t row = begin; row < end; ++row) {
+    const float* scales = block.scales + (row - begin) * groups;
+    const float* biases = block.biases + (row - begin) * groups;
+    if (map.weight.bits == 4) {
+      quantized_row<4, kInputs>(map, row, scales, biases, block.group_sums, inputs, first);
+    } else if (map.weight.bits == 8) {
+      quantized_row<8, kInputs>(map, row, scales, biases, block.group_sums, inputs, first);
+    } else {
+      dense_row<kInputs>(map, row, inputs, first);
+    }
+  }
+}
+
+/// Rows [begin, end) of one map.
+void run_map(const GemvMap& map, int64_t begin, int64_t end, const Inputs& inputs) {
+  const WeightView& weight = map.weight;
+  const int64_t groups = weight.quantized() ? weight.groups() : 0;
+  const int64_t padded = groups + kPadding, block_size = kRowsPerBlock * groups + kPadding;
+  float* scales =
+      scratch<float>(Scratch::kScales, static_cast<size_t>(2 * block_size + inputs.count * padded));
+  float* biases = scales + block_size;
+  float* group_sums = biases + block_size;
+  if (weight.quantized()) {
+    const int64_t steps = weight.group_size / kStep;
+    for (int64_t i = 0; i < inputs.count; ++i)
+      for (int64_t g = 0; g < padded; ++g) {
+        float sum = 0.0f;
+        if (g < groups)
+          for (int64_t s = 0; s < steps; ++s)
+            sum += inputs.sums[i * groups * steps + g * steps + s];
+        group_sums[i * padded + g] = sum;
+      }
+  }
+  for (int64_t row = begin; row < end; row += kRowsPerBlock) {
+    const int64_t stop = std::min(row + kRowsPerBlock, end), count = (stop - row) * groups;
+    if (weight.quantized()) {
+      convert_floats(weight.scales, weight.type, row * groups, count, scales);
+      convert_floats(weight.biases, weight.type, row * groups, count, biases);
+      for (int64_t j = 0; j < kPadding; ++j) biases[count + j] = 0.0f;
+    }
+    const BlockScales block{scales, biases, group_sums};
+    for (int64_t first = 0; first < inputs.count; first += 4) {
+      switch (std::min<int64_t>(4, inputs.count - first)) {
+        case 1:
+          run_rows<1>(map, row, stop, block, inputs, first);
+          break;
+        case 2:
+          run_rows<2>(map, row, stop, block, inputs, first);
+          break;
+        case 3:
+          run_rows<3>(map, row, stop, block, inputs, first);
+          break;
+        default:
+          run_rows<4>(map, row, stop, block, inputs, first);
+          break;
+      }
+    }
+  }
+}
+
+void gemv_maps(const float* x, int64_t count, const GemvMap* maps, int64_t map_count) {
+  const Inputs inputs = arrange(x, count, maps[0].weight.columns);
+  int64_t rows = 0;
+  for (int64_t i = 0; i < map_count; ++i) rows += maps[i].weight.rows;
+  // Small pieces cost more to hand out than to compute.
+  const int64_t grain =
+      std::max<int64_t>(kRowsPerBlock, 16384 / inputs.columns / kRowsPerBlock * kRowsPerBlock);
+  parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) {
+    int64_t first = 0;
+    for (int64_t i = 0; i < map_count; ++i) {
+      const int64_t from = std::max<int64_t>(begin - first, 0),
+                    to = std::min(end - first, maps[i].weight.rows);
+      if (from < to) run_map(maps[i], from, to, inputs);
+      first += maps[i].weight.rows;
+    }
+  });
+}
+
+}  // namespace toolkit::tensor::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace toolkit::tensor::cpu {
+
+HWY_EXPORT(gemv_maps);
+
+void gemv(const float* x, int64_t count, std::span<const GemvMap> maps) {
+  if (count <= 0 || maps.empty()) return;
+  HWY_DYNAMIC_DISPATCH(gemv_maps)(x, count, maps.data(), static_cast<int64_t>(maps.size()));
+}
+
+}  // namespace toolkit::tensor::cpu
+#endif
