@@ -9,8 +9,6 @@
 namespace toolkit::text {
 namespace {
 
-// A private-use character: no template treats it as anything but content.
-constexpr std::string_view kOtherContent = "\xEE\xA0\x80";
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 
 size_t common_prefix(std::string_view a, std::string_view b) {
@@ -33,7 +31,9 @@ struct Place {
   bool alone = false;  // everything else is the same whatever the content is
 };
 
-std::optional<Place> place_of(std::string_view text, std::string_view other) {
+// `other` is the rendering with that content exchanged for `sign`.
+std::optional<Place> place_of(std::string_view text, std::string_view other,
+                              std::string_view sign) {
   if (text == other) return std::nullopt;
   Place place;
   place.begin = common_prefix(text, other);
@@ -41,24 +41,41 @@ std::optional<Place> place_of(std::string_view text, std::string_view other) {
     --place.begin;
   }
   // The other content stands last in what differs, so its end is found exactly.
-  const size_t mark = other.rfind(kOtherContent);
+  const size_t mark = other.rfind(sign);
   if (mark == std::string_view::npos) return std::nullopt;
-  const size_t after = other.size() - mark - kOtherContent.size();
+  const size_t after = other.size() - mark - sign.size();
   if (common_suffix(text, other, after) != after) return std::nullopt;
   place.end = text.size() - after;
   place.alone = mark == place.begin && place.begin <= place.end;
   return place;
 }
 
+// A private-use character that no message has: no template treats it as anything but content.
+std::string unused_character(const std::vector<Message>& messages) {
+  for (int code = 0xE000; code < 0xF8FF; ++code) {
+    const std::string sign = {static_cast<char>(0xE0 | (code >> 12)),
+                              static_cast<char>(0x80 | ((code >> 6) & 0x3F)),
+                              static_cast<char>(0x80 | (code & 0x3F))};
+    const bool used = std::any_of(messages.begin(), messages.end(), [&](const Message& message) {
+      return (message.content + message.extra_json).find(sign) != std::string::npos;
+    });
+    if (!used) return sign;
+  }
+  fail(ErrorKind::kUnsupported, "chat template: the messages use every private character");
+}
+
 class RangeFinder {
  public:
   RangeFinder(const std::vector<Message>& messages, const RenderMessages& render)
-      : messages_(messages), render_(render), full_(render(messages, false)) {}
+      : messages_(messages),
+        render_(render),
+        sign_(unused_character(messages)),
+        full_(render(messages, false)) {}
 
   const std::string& full() const { return full_; }
 
   std::pair<size_t, size_t> turn(size_t index) const {
-    const auto changed = place_of(full_, render_with_other(messages_, index));
+    const auto changed = place_of(full_, render_with_other(messages_, index), sign_);
     const size_t end = end_of(index, changed);
     const size_t begin = begin_of(index, changed);
     if (begin > end) contradiction(index, "the turn would end before it begins");
@@ -67,7 +84,7 @@ class RangeFinder {
 
  private:
   std::string render_with_other(std::vector<Message> messages, size_t index) const {
-    messages[index].content = kOtherContent;
+    messages[index].content = sign_;
     return render_(messages, false);
   }
 
@@ -100,7 +117,7 @@ class RangeFinder {
       return trimmed(prefix, 0);
     }
     if (last) return trimmed(full_, changed->end);
-    const auto in_prefix = place_of(prefix, render_with_other(first(index + 1), index));
+    const auto in_prefix = place_of(prefix, render_with_other(first(index + 1), index), sign_);
     if (!in_prefix) contradiction(index, "its content is printed only when messages follow");
     const std::string_view mark = std::string_view(prefix).substr(
         in_prefix->end, trimmed(prefix, in_prefix->end) - in_prefix->end);
@@ -125,7 +142,7 @@ class RangeFinder {
 
   const std::vector<Message>& messages_;
   const RenderMessages& render_;
-  std::string full_;
+  std::string sign_, full_;
 };
 
 }  // namespace

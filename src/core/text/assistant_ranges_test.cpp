@@ -79,8 +79,8 @@ TEST_SUITE("unit") {
 
   TEST_CASE("characters that share bytes are not cut") {
     CHECK(said_with("{% for m in messages %}{{ m.content }}{% endfor %}",
-                    {{"user", "a"}, {"assistant", "\xEE\xA0\x81\xEE\xA0\x81"}}) ==
-          Texts{"\xEE\xA0\x81\xEE\xA0\x81"});
+                    {{"user", "a"}, {"assistant", "\xEE\x80\x81\xEE\x80\x81"}}) ==
+          Texts{"\xEE\x80\x81\xEE\x80\x81"});
   }
 
   TEST_CASE("white space is the end mark where there is no other") {
