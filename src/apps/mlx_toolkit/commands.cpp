@@ -1,7 +1,21 @@
 #include "apps/mlx_toolkit/commands.h"
 
-// To add a command: write `cli::Command x_command()` in projects/<project>/command.h, add one line here
-// and the project's library to DEPENDS in CMakeLists.txt. Each command owns its settings: keep them
-// in a shared_ptr that `run` holds, since Fields point into them.
+#include "projects/data/command.h"
+#include "projects/evaluate/command.h"
+#include "projects/finetune/command.h"
+#include "projects/generate/command.h"
+#include "projects/inspect/command.h"
 
-std::vector<toolkit::cli::Command> all_commands() { return {}; }
+// To add a command: write `cli::Command x_command()` in projects/<project>/command.h, add one line
+// here and the project's library to DEPENDS in CMakeLists.txt. Each command owns its settings: keep
+// them in a shared_ptr that `run` holds, since Fields point into them.
+
+std::vector<toolkit::cli::Command> all_commands() {
+  namespace tk = toolkit;
+  return {
+      tk::finetune::finetune_command(), tk::generate::generate_command(),
+      tk::generate::chat_command(),     tk::evaluate::evaluate_command(),
+      tk::data_check::data_command(),   tk::inspect::models_command(),
+      tk::inspect::doctor_command(),
+  };
+}

@@ -78,7 +78,7 @@ std::string to_page(const Config& config, const Result& result) {
 
 }  // namespace
 
-cli::Command make_command() {
+cli::Command evaluate_command() {
   const auto config = std::make_shared<Config>();
   return {.name = "evaluate",
           .summary = "loss and perplexity on a file, base against tuned",

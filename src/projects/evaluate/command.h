@@ -5,6 +5,6 @@
 namespace toolkit::evaluate {
 
 /// `mlx-toolkit evaluate`.
-cli::Command make_command();
+cli::Command evaluate_command();
 
 }  // namespace toolkit::evaluate
