@@ -23,6 +23,10 @@ void check(const mx::array& q, const mx::array& k, const mx::array& v,
          "H, found {}, {} "
          "and {}",
          shape_text(q), shape_text(k), shape_text(v));
+  if (!(options.scale > 0.0f) || options.softcap < 0.0f || options.window < 0)
+    fail(ErrorKind::kInternal,
+         "attention: scale {} must be positive, softcap {} and window {} not negative",
+         options.scale, options.softcap, options.window);
   if (!options.segments) return;
   const mx::array& segments = *options.segments;
   if (segments.ndim() != 2 || segments.shape(0) != q.shape(0) || segments.shape(1) != q.shape(1) ||

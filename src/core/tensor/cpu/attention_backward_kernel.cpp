@@ -18,6 +18,8 @@ namespace HWY_NAMESPACE {
 constexpr int64_t kQueryRows =
     96;  // two blocks of scores of this many rows stay in the second-level cache
 
+constexpr float kLog2e = 1.44269504088896341f;
+
 // One row of scores (from q k^T) and dP (from dout v^T) become P and dS = P (dP - delta) scale;
 // both are zero outside [first, last).
 HWY_INLINE void backward_row(const AttentionShape& shape, float* scores, float* slopes,
@@ -25,25 +27,27 @@ HWY_INLINE void backward_row(const AttentionShape& shape, float* scores, float* 
                              float delta) {
   const Floats d;
   const hn::RebindToSigned<Floats> di;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto below = hn::Set(di, static_cast<int32_t>(first) - 1),
              high = hn::Set(di, static_cast<int32_t>(last));
-  const auto scale = hn::Set(d, shape.scale), shift = hn::Set(d, logsumexp),
-             rest = hn::Set(d, delta);
   const float cap = shape.softcap;
-  for (int64_t j = 0; j < columns; j += static_cast<int64_t>(hn::Lanes(d))) {
-    const auto at = hn::Iota(di, static_cast<int32_t>(j));
-    const auto visible = hn::RebindMask(d, hn::And(hn::Gt(at, below), hn::Lt(at, high)));
-    auto s = hn::Mul(hn::LoadU(d, scores + j), scale);
-    auto outer = scale;
+  const auto factor = hn::Set(d, (cap > 0.0f ? cap : shape.scale) * kLog2e);
+  const auto shift = hn::Set(d, logsumexp * kLog2e), rest = hn::Set(d, delta);
+  for (int64_t j = 0; j < columns; j += lanes) {
+    auto s = hn::LoadU(d, scores + j);
+    auto outer = hn::Set(d, shape.scale);
     if (cap > 0.0f) {
-      const auto t = tanh_fast(d, hn::Mul(s, hn::Set(d, 1.0f / cap)));
-      s = hn::Mul(t, hn::Set(d, cap));
-      outer = hn::Mul(outer, hn::NegMulAdd(t, t, hn::Set(d, 1.0f)));
+      s = tanh_fast(d, hn::Mul(s, hn::Set(d, shape.scale / cap)));
+      outer = hn::Mul(outer, hn::NegMulAdd(s, s, hn::Set(d, 1.0f)));
     }
-    const auto p = hn::IfThenElseZero(visible, exp_fast(d, hn::Sub(s, shift)));
-    const auto slope = hn::Mul(hn::Mul(p, outer), hn::Sub(hn::LoadU(d, slopes + j), rest));
+    // Rounding may lift the exponent a little above 0, where the approximation still holds.
+    auto p = exp2_of_negative(d, hn::MulSub(s, factor, shift));
+    if (j < first || j + lanes > last) {
+      const auto at = hn::Iota(di, static_cast<int32_t>(j));
+      p = hn::IfThenElseZero(hn::RebindMask(d, hn::And(hn::Gt(at, below), hn::Lt(at, high))), p);
+    }
     hn::StoreU(p, d, scores + j);
-    hn::StoreU(hn::IfThenElseZero(visible, slope), d, slopes + j);
+    hn::StoreU(hn::Mul(hn::Mul(p, outer), hn::Sub(hn::LoadU(d, slopes + j), rest)), d, slopes + j);
   }
 }
 
@@ -63,11 +67,11 @@ void panel_scores(const AttentionBackwardTask& task, int64_t key, int64_t keys, 
     const int64_t columns = std::max<int64_t>(0, (last + lanes - 1) / lanes * lanes);
     float* p = scores + strip * kKeyPanel;
     float* ds = slopes + strip * kKeyPanel;
-    small_gemm<false>({width, task.queries + query * width, width, 1, task.key_panels + key * width,
-                       kKeyPanel, p, kKeyPanel},
+    small_gemm<false>({width, task.queries.at(query), task.queries.stride, 1,
+                       task.key_panels + key * width, kKeyPanel, p, kKeyPanel},
                       count, columns);
-    small_gemm<false>({width, task.dout + query * width, width, 1, task.value_panels + key * width,
-                       kKeyPanel, ds, kKeyPanel},
+    small_gemm<false>({width, task.dout.at(query), task.dout.stride, 1,
+                       task.value_panels + key * width, kKeyPanel, ds, kKeyPanel},
                       count, columns);
     for (int64_t i = 0; i < count; ++i) {
       backward_row(shape, p + i * kKeyPanel, ds + i * kKeyPanel, columns,
@@ -79,8 +83,8 @@ void panel_scores(const AttentionBackwardTask& task, int64_t key, int64_t keys, 
       std::memset(ds + i * kKeyPanel + columns, 0, unused);
     }
     if (columns > 0)
-      small_gemm<true>({std::min(last, keys), ds, kKeyPanel, 1, task.keys + key * width, width,
-                        task.dqueries + query * width, width},
+      small_gemm<true>({std::min(last, keys), ds, kKeyPanel, 1, task.keys.at(key), task.keys.stride,
+                        task.dqueries.at(query), task.dqueries.stride},
                        count, width);
   }
 }
@@ -109,12 +113,12 @@ void AttentionBackward(const AttentionBackwardTask& task) {
         const int64_t count = std::min<int64_t>(kTileRows, keys - j);
         const int64_t skip = std::max<int64_t>(0, first_query(shape, run, key + j) - begin);
         if (skip >= rows) break;
-        const int64_t at = skip * kKeyPanel + j, query = begin + skip, sink = (key + j) * width;
-        small_gemm<true>({rows - skip, scores + at, 1, kKeyPanel, task.dout + query * width, width,
-                          task.dvalues + sink, width},
+        const int64_t at = skip * kKeyPanel + j, query = begin + skip;
+        small_gemm<true>({rows - skip, scores + at, 1, kKeyPanel, task.dout.at(query),
+                          task.dout.stride, task.dvalues.at(key + j), task.dvalues.stride},
                          count, width);
-        small_gemm<true>({rows - skip, slopes + at, 1, kKeyPanel, task.queries + query * width,
-                          width, task.dkeys + sink, width},
+        small_gemm<true>({rows - skip, slopes + at, 1, kKeyPanel, task.queries.at(query),
+                          task.queries.stride, task.dkeys.at(key + j), task.dkeys.stride},
                          count, width);
       }
     }

@@ -19,16 +19,18 @@ namespace HWY_NAMESPACE {
 // Keys per softmax step: scores of six queries over them fit the first-level cache, and most
 // training rows need one step only, so that sums are never rescaled.
 constexpr int64_t kKeyStep = 8 * kKeyPanel;
+constexpr float kLog2e = 1.44269504088896341f, kLn2 = 0.693147180559945309f;
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-/// State of the running softmax of one query.
+/// State of the running softmax of one query; the maximum is in powers of two.
 struct RowState {
   float maximum = kMinusInfinity;
   float sum = 0.0f;
 };
 
-// Scores in columns [0, columns) become exp(score - maximum); those outside [first, last) become 0.
-// Returns the factor for what was summed before.
+// Raw scores in columns [0, columns) become exp(score - maximum); those outside [first, last)
+// become 0. Everything is in powers of two: a score is multiplied by scale / ln 2 once. Returns the
+// factor for what was summed before.
 HWY_INLINE float softmax_step(const AttentionShape& shape, float* scores, int64_t columns,
                               int64_t first, int64_t last, RowState& state) {
   const Floats d;
@@ -36,19 +38,24 @@ HWY_INLINE float softmax_step(const AttentionShape& shape, float* scores, int64_
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto below = hn::Set(di, static_cast<int32_t>(first) - 1),
              high = hn::Set(di, static_cast<int32_t>(last));
-  const auto nothing = hn::Set(d, kMinusInfinity), scale = hn::Set(d, shape.scale);
-  const float cap = shape.softcap;
+  const auto nothing = hn::Set(d, kMinusInfinity);
+  const float cap = shape.softcap, scale = cap > 0.0f ? cap * kLog2e : shape.scale * kLog2e;
+  const auto factors = hn::Set(d, scale);
   auto maxima = nothing;
   for (int64_t j = 0; j < columns; j += lanes) {
-    const auto at = hn::Iota(di, static_cast<int32_t>(j));
-    auto s = hn::Mul(hn::LoadU(d, scores + j), scale);
-    if (cap > 0.0f) s = hn::Mul(tanh_fast(d, hn::Mul(s, hn::Set(d, 1.0f / cap))), hn::Set(d, cap));
-    const auto visible = hn::And(hn::Gt(at, below), hn::Lt(at, high));
-    s = hn::IfThenElse(hn::RebindMask(d, visible), s, nothing);
-    hn::StoreU(s, d, scores + j);
+    auto s = hn::LoadU(d, scores + j);
+    const bool inside = j >= first && j + lanes <= last;
+    if (cap > 0.0f) s = tanh_fast(d, hn::Mul(s, hn::Set(d, shape.scale / cap)));
+    if (!inside) {
+      const auto at = hn::Iota(di, static_cast<int32_t>(j));
+      s = hn::IfThenElse(hn::RebindMask(d, hn::And(hn::Gt(at, below), hn::Lt(at, high))), s,
+                         nothing);
+    }
+    if (cap > 0.0f || !inside) hn::StoreU(s, d, scores + j);
     maxima = hn::Max(maxima, s);
   }
-  const float maximum = std::max(state.maximum, hn::GetLane(hn::MaxOfLanes(d, maxima)));
+  // The scale is positive, so the largest raw score is the largest score.
+  const float maximum = std::max(state.maximum, scale * hn::GetLane(hn::MaxOfLanes(d, maxima)));
   if (maximum == kMinusInfinity) {
     for (int64_t j = 0; j < columns; j += lanes) hn::StoreU(hn::Zero(d), d, scores + j);
     return 1.0f;
@@ -56,11 +63,11 @@ HWY_INLINE float softmax_step(const AttentionShape& shape, float* scores, int64_
   const auto shift = hn::Set(d, maximum);
   auto sums = hn::Zero(d);
   for (int64_t j = 0; j < columns; j += lanes) {
-    const auto p = exp_fast(d, hn::Sub(hn::LoadU(d, scores + j), shift));
+    const auto p = exp2_of_negative(d, hn::MulSub(hn::LoadU(d, scores + j), factors, shift));
     sums = hn::Add(sums, p);
     hn::StoreU(p, d, scores + j);
   }
-  const float factor = std::exp(state.maximum - maximum);
+  const float factor = state.sum > 0.0f ? std::exp2(state.maximum - maximum) : 1.0f;
   state.sum = state.sum * factor + hn::GetLane(hn::SumOfLanes(d, sums));
   state.maximum = maximum;
   return factor;
@@ -73,17 +80,19 @@ HWY_INLINE void scale_row(float* row, int64_t width, float factor) {
     hn::StoreU(hn::Mul(hn::LoadU(d, row + i), f), d, row + i);
 }
 
-int64_t AttentionForwardScratch(const AttentionShape& shape) {
-  return kTileRows * kKeyStep + kQueryBlock * shape.padded_width();
+int64_t AttentionForwardScratch() {
+  return kTileRows * kKeyStep;
 }
 
 // One strip of up to kTileRows queries against the keys [from, to) of one step.
 void forward_strip(const AttentionForwardTask& task, int64_t strip, int64_t rows, int64_t from,
-                   int64_t to, float* scores, float* sums, RowState* states) {
+                   int64_t to, RowState* states) {
   const AttentionShape& shape = *task.shape;
   const AttentionRun& run = *task.run;
   const int64_t width = shape.padded_width(), lanes = static_cast<int64_t>(hn::Lanes(Floats()));
   const int64_t query = task.begin + strip;
+  float* scores = task.scratch;
+  float* sums = task.out + strip * task.out_stride;
   // Only panels that some query of the strip sees.
   const int64_t first = std::max(from, run.first_key(shape, query) / kKeyPanel * kKeyPanel);
   const int64_t last = std::min(to, run.last_key(shape, query + rows - 1));
@@ -91,42 +100,42 @@ void forward_strip(const AttentionForwardTask& task, int64_t strip, int64_t rows
   const int64_t columns = (last - first + lanes - 1) / lanes * lanes;
   for (int64_t key = first; key < last; key += kKeyPanel) {
     const int64_t wide = std::min(kKeyPanel, columns - (key - first));
-    small_gemm<false>({width, task.queries + strip * width, width, 1, task.key_panels + key * width,
-                       kKeyPanel, scores + (key - first), kKeyStep},
+    small_gemm<false>({width, task.queries.at(strip), task.queries.stride, 1,
+                       task.key_panels + key * width, kKeyPanel, scores + (key - first), kKeyStep},
                       rows, wide);
   }
   for (int64_t i = 0; i < rows; ++i) {
     const float factor =
         softmax_step(shape, scores + i * kKeyStep, columns, run.first_key(shape, query + i) - first,
-                     std::min(last, run.last_key(shape, query + i)) - first, states[strip + i]);
-    if (factor != 1.0f) scale_row(sums + (strip + i) * width, width, factor);
+                     std::min(last, run.last_key(shape, query + i)) - first, states[i]);
+    if (factor != 1.0f) scale_row(sums + i * task.out_stride, width, factor);
   }
-  small_gemm<true>({last - first, scores, kKeyStep, 1, task.values + first * width, width,
-                    sums + strip * width, width},
-                   rows, width);
+  const SmallGemm weighted{last - first,       scores, kKeyStep,       1, task.values.at(first),
+                           task.values.stride, sums,   task.out_stride};
+  if (from == 0) return small_gemm<false>(weighted, rows, width);
+  small_gemm<true>(weighted, rows, width);
 }
 
 void AttentionForward(const AttentionForwardTask& task) {
   const AttentionShape& shape = *task.shape;
   const int64_t width = shape.padded_width();
-  float* scores = task.scratch;
-  float* sums = scores + kTileRows * kKeyStep;
-  std::memset(sums, 0, static_cast<size_t>(task.count * width) * sizeof(float));
   RowState states[kQueryBlock];
   const int64_t end = task.run->last_key(shape, task.begin + task.count - 1);
-  const int64_t begin = task.run->first_key(shape, task.begin) / kKeyPanel * kKeyPanel;
-  for (int64_t from = begin; from < end; from += kKeyStep) {
+  const int64_t seen = task.run->first_key(shape, task.begin) / kKeyPanel * kKeyPanel;
+  if (seen > 0) {  // sums are added to only
+    for (int64_t i = 0; i < task.count; ++i)
+      std::memset(task.out + i * task.out_stride, 0, static_cast<size_t>(width) * sizeof(float));
+  }
+  for (int64_t from = seen; from < end; from += kKeyStep) {
     for (int64_t strip = 0; strip < task.count; strip += kTileRows)
       forward_strip(task, strip, std::min<int64_t>(kTileRows, task.count - strip), from,
-                    std::min(end, from + kKeyStep), scores, sums, states);
+                    std::min(end, from + kKeyStep), states + strip);
   }
   for (int64_t i = 0; i < task.count; ++i) {
     const RowState& state = states[i];
-    scale_row(sums + i * width, width, state.sum > 0.0f ? 1.0f / state.sum : 0.0f);
-    std::memcpy(task.out + i * task.out_stride, sums + i * width,
-                static_cast<size_t>(shape.width) * sizeof(float));
+    scale_row(task.out + i * task.out_stride, width, state.sum > 0.0f ? 1.0f / state.sum : 0.0f);
     task.logsumexp[i * task.logsumexp_stride] =
-        state.sum > 0.0f ? state.maximum + std::log(state.sum) : 0.0f;
+        state.sum > 0.0f ? state.maximum * kLn2 + std::log(state.sum) : 0.0f;
   }
 }
 
@@ -139,29 +148,62 @@ void PackRows(const float* from, int64_t stride, int64_t rows, int64_t width, in
   }
 }
 
-void PackPanels(const float* from, int64_t stride, int64_t rows, int64_t width, int64_t padded,
-                float* to) {
-  for (int64_t begin = 0; begin < rows; begin += kKeyPanel, to += padded * kKeyPanel) {
-    const int64_t count = std::min(kKeyPanel, rows - begin),
-                  used = std::min(kKeyPanel, (count + 15) / 16 * 16);
-    for (int64_t i = 0; i < padded; ++i) {
-      float* line = to + i * kKeyPanel;
-      for (int64_t j = 0; j < used; ++j)
-        line[j] = j < count && i < width ? from[(begin + j) * stride + i] : 0.0f;
+// Four rows of 16 floats, `stride` apart, become 16 rows of four, kKeyPanel apart.
+HWY_INLINE void transpose_4x16(const float* from, int64_t stride, float* to) {
+  const hn::CappedTag<float, 16> d;  // 16 lanes or a divisor of it
+  const hn::CappedTag<float, 4> quarter;
+  constexpr int64_t kBlock = 4;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  HWY_ALIGN float turned[4 * 16];
+  for (int64_t i = 0; i < 16; i += lanes) {
+    const auto a = hn::LoadU(d, from + i), b = hn::LoadU(d, from + stride + i);
+    const auto c = hn::LoadU(d, from + 2 * stride + i), e = hn::LoadU(d, from + 3 * stride + i);
+    const auto ac_low = hn::InterleaveLower(d, a, c), ac_high = hn::InterleaveUpper(d, a, c);
+    const auto be_low = hn::InterleaveLower(d, b, e), be_high = hn::InterleaveUpper(d, b, e);
+    hn::Store(hn::InterleaveLower(d, ac_low, be_low), d, turned);
+    hn::Store(hn::InterleaveUpper(d, ac_low, be_low), d, turned + lanes);
+    hn::Store(hn::InterleaveLower(d, ac_high, be_high), d, turned + 2 * lanes);
+    hn::Store(hn::InterleaveUpper(d, ac_high, be_high), d, turned + 3 * lanes);
+    for (int64_t block = 0; block < lanes; block += kBlock) {
+      for (int64_t k = 0; k < kBlock; ++k)
+        hn::StoreU(hn::Load(quarter, turned + k * lanes + block), quarter,
+                   to + (i + block + k) * kKeyPanel);
     }
   }
 }
 
-float Dot(const float* a, const float* b, int64_t width) {
+void PackPanels(const float* from, int64_t stride, int64_t rows, int64_t width, int64_t padded,
+                float* to) {
+  const bool blocks = width % 16 == 0 && hn::Lanes(Floats()) >= 4;
+  for (int64_t begin = 0; begin < rows; begin += kKeyPanel, to += padded * kKeyPanel) {
+    const int64_t count = std::min(kKeyPanel, rows - begin),
+                  used = std::min(kKeyPanel, (count + 15) / 16 * 16);
+    const float* source = from + begin * stride;
+    int64_t j = 0;
+    for (; blocks && j + 4 <= count; j += 4) {
+      for (int64_t i = 0; i < width; i += 16)
+        transpose_4x16(source + j * stride + i, stride, to + i * kKeyPanel + j);
+    }
+    for (; j < used; ++j) {
+      for (int64_t i = 0; i < padded; ++i)
+        to[i * kKeyPanel + j] = j < count && i < width ? source[j * stride + i] : 0.0f;
+    }
+  }
+}
+
+void RowDots(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
+             int64_t width, float* out) {
   const Floats d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  auto sums = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= width; i += lanes)
-    sums = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sums);
-  float total = hn::GetLane(hn::SumOfLanes(d, sums));
-  for (; i < width; ++i) total += a[i] * b[i];
-  return total;
+  for (int64_t row = 0; row < rows; ++row, a += a_stride, b += b_stride) {
+    auto sums = hn::Zero(d);
+    int64_t i = 0;
+    for (; i + lanes <= width; i += lanes)
+      sums = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sums);
+    float total = hn::GetLane(hn::SumOfLanes(d, sums));
+    for (; i < width; ++i) total += a[i] * b[i];
+    out[row] = total;
+  }
 }
 
 }  // namespace HWY_NAMESPACE
@@ -175,10 +217,10 @@ HWY_EXPORT(AttentionForwardScratch);
 HWY_EXPORT(AttentionForward);
 HWY_EXPORT(PackRows);
 HWY_EXPORT(PackPanels);
-HWY_EXPORT(Dot);
+HWY_EXPORT(RowDots);
 
-int64_t attention_forward_scratch(const AttentionShape& shape) {
-  return HWY_DYNAMIC_DISPATCH(AttentionForwardScratch)(shape);
+int64_t attention_forward_scratch() {
+  return HWY_DYNAMIC_DISPATCH(AttentionForwardScratch)();
 }
 
 void attention_forward(const AttentionForwardTask& task) {
@@ -195,8 +237,9 @@ void pack_panels(const float* from, int64_t stride, int64_t rows, int64_t width,
   HWY_DYNAMIC_DISPATCH(PackPanels)(from, stride, rows, width, padded, to);
 }
 
-float dot(const float* a, const float* b, int64_t width) {
-  return HWY_DYNAMIC_DISPATCH(Dot)(a, b, width);
+void row_dots(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
+              int64_t width, float* out) {
+  HWY_DYNAMIC_DISPATCH(RowDots)(a, a_stride, b, b_stride, rows, width, out);
 }
 
 }  // namespace toolkit::tensor::cpu

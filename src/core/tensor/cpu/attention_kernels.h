@@ -24,21 +24,33 @@ void pack_rows(const float* from, int64_t stride, int64_t rows, int64_t width, i
 void pack_panels(const float* from, int64_t stride, int64_t rows, int64_t width, int64_t padded,
                  float* to);
 
+/// Rows of padded width, `stride` floats apart.
+struct Rows {
+  const float* data;
+  int64_t stride;
+  const float* at(int64_t row) const { return data + row * stride; }
+};
+struct SumRows {
+  float* data;
+  int64_t stride;
+  float* at(int64_t row) const { return data + row * stride; }
+};
+
 /// Forward pass of `count` (<= kQueryBlock) queries of one head, from query `begin` of the run.
 struct AttentionForwardTask {
   const AttentionShape* shape;
   const AttentionRun* run;
   int64_t begin, count;
-  const float* queries;     // packed rows of these queries
+  Rows queries;             // from the first of these queries
   const float* key_panels;  // whole run
-  const float* values;      // whole run, packed rows
-  float* out;               // row of the first of these queries
+  Rows values;              // whole run
+  float* out;               // row of the first of these queries; padded width
   int64_t out_stride;
   float* logsumexp;  // of the first query
   int64_t logsumexp_stride;
   float* scratch;  // attention_forward_scratch() floats
 };
-int64_t attention_forward_scratch(const AttentionShape& shape);
+int64_t attention_forward_scratch();
 void attention_forward(const AttentionForwardTask& task);
 
 /// Backward pass of one head over one run. All rows are packed (padded width); gradients are added
@@ -46,15 +58,17 @@ void attention_forward(const AttentionForwardTask& task);
 struct AttentionBackwardTask {
   const AttentionShape* shape;
   const AttentionRun* run;
-  const float *queries, *dout, *keys, *key_panels, *value_panels;
+  Rows queries, dout, keys;
+  const float *key_panels, *value_panels;
   const float *logsumexp, *delta;  // one per query; delta = sum over the width of dout * out
-  float *dqueries, *dkeys, *dvalues;
+  SumRows dqueries, dkeys, dvalues;
   float* scratch;  // attention_backward_scratch() floats
 };
 int64_t attention_backward_scratch();
 void attention_backward(const AttentionBackwardTask& task);
 
-/// Sum over `width` of a * b.
-float dot(const float* a, const float* b, int64_t width);
+/// out[i] = sum over `width` of a[i] * b[i], for rows `a_stride` and `b_stride` apart.
+void row_dots(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t rows,
+              int64_t width, float* out);
 
 }  // namespace toolkit::tensor::cpu

@@ -40,6 +40,24 @@ HWY_INLINE FloatVec exp_fast(Floats d, FloatVec x) {
   return hn::IfThenElseZero(hn::Ge(x, lowest), y);
 }
 
+/// 2^x for x <= 0, relative error below 4e-7; below -126 the result is 0.
+HWY_INLINE FloatVec exp2_of_negative(Floats d, FloatVec x) {
+  const hn::RebindToSigned<Floats> di;
+  const auto lowest = hn::Set(d, -126.0f);
+  const auto n = hn::Round(hn::Max(x, lowest));
+  const auto r = hn::Sub(hn::Max(x, lowest), n);
+  // ln(2)^k / k!; |r| <= 1/2, so the rest is below 1.3e-7.
+  auto p = hn::Set(d, 1.5403530393381608e-4f);
+  p = hn::MulAdd(p, r, hn::Set(d, 1.3333558146428443e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 9.6181291076284770e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.5504108664821580e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 2.4022650695910072e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 6.9314718055994531e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
+  const auto scaled = hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::ConvertTo(di, n)));
+  return hn::IfThenElseZero(hn::Gt(x, lowest), hn::BitCast(d, scaled));
+}
+
 /// 1 / x to about 1 ulp for normal x.
 HWY_INLINE FloatVec reciprocal(Floats d, FloatVec x) {
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
