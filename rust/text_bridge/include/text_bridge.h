@@ -52,8 +52,10 @@ int tb_decode(const TbTokenizer* tokenizer, const uint32_t* ids, size_t count, i
               TbBytes* text, TbBytes* error);
 
 size_t tb_vocabulary_size(const TbTokenizer* tokenizer); /* with added tokens */
-int64_t tb_token_to_id(const TbTokenizer* tokenizer, const uint8_t* token, size_t size); /* -1: none */
-int tb_id_to_token(const TbTokenizer* tokenizer, uint32_t id, TbBytes* token); /* 1 if there is one */
+int64_t tb_token_to_id(const TbTokenizer* tokenizer, const uint8_t* token,
+                       size_t size); /* -1: none */
+int tb_id_to_token(const TbTokenizer* tokenizer, uint32_t id,
+                   TbBytes* token); /* 1 if there is one */
 
 /* ---- chat template -------------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 #include "apps/mlx_toolkit/commands.h"
 
+#include "projects/bench/command.h"
 #include "projects/data/command.h"
 #include "projects/evaluate/command.h"
 #include "projects/finetune/command.h"
@@ -16,6 +17,6 @@ std::vector<toolkit::cli::Command> all_commands() {
       tk::finetune::finetune_command(), tk::generate::generate_command(),
       tk::generate::chat_command(),     tk::evaluate::evaluate_command(),
       tk::data_check::data_command(),   tk::inspect::models_command(),
-      tk::inspect::doctor_command(),
+      tk::inspect::doctor_command(),    tk::bench::bench_command(),
   };
 }

@@ -1,0 +1,62 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/base/error.h"
+#include "projects/bench/child.h"
+#include "projects/bench/results.h"
+
+namespace toolkit::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("bench_test_" + std::to_string(::getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+
+TEST_SUITE("unit") {
+  TEST_CASE("a child's last line is its result; what fails says why") {
+    const Folder folder;
+    const fs::path log = folder.path / "log";
+    CHECK(run_child({"sh", "-c", "echo talk; echo '{\"a\": 1}'"}, log)["a"] == 1);
+    CHECK_THROWS_WITH_AS(run_child({"sh", "-c", "echo reason >&2; exit 3"}, log),
+                         doctest::Contains("reason"), Error);
+    CHECK_THROWS_AS(run_child({"sh", "-c", "echo no json"}, log), Error);
+    CHECK_THROWS_AS(run_child({"/no/such/program"}, log), Error);
+  }
+
+  TEST_CASE("results of other runs are kept, failures recorded, names checked") {
+    const Folder folder;
+    Config config;
+    config.output = folder.path.string();
+    const std::vector<Run> runs = {
+        {"one", [] { return nlohmann::json{{"speed", 2.0}}; }},
+        {"two", []() -> nlohmann::json { fail(ErrorKind::kIo, "broken"); }}};
+    const auto quiet = [](const std::string&) {};
+    const auto first = measure_runs(config, "x", {{"rows", 1}}, runs, quiet);
+    CHECK(first["runs"]["two"]["error"] == "broken");
+    config.only = {"one"};
+    const auto again = measure_runs(config, "x", {{"rows", 1}}, runs, quiet);
+    CHECK(again["runs"].size() == 2);
+    CHECK(measure_runs(config, "x", {{"rows", 2}}, runs, quiet)["runs"].size() == 1);
+    config.only = {"three"};
+    CHECK_THROWS_WITH_AS(measure_runs(config, "x", {}, runs, quiet),
+                         doctest::Contains("there are: one, two"), Error);
+  }
+
+  TEST_CASE("the table compares with the baseline") {
+    const nlohmann::json results = {{"runs", {{"ours", {{"s", 30.0}}}, {"theirs", {{"s", 10.0}}}}}};
+    const std::string table = table_of(results, {{"speed", "s", 1}}, "s", "theirs");
+    CHECK(table.find("30.0") != std::string::npos);
+    CHECK(table.find("3.00") != std::string::npos);
+    CHECK(table.find("times theirs") != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace toolkit::bench

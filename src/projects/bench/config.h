@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/fields.h"
+
+namespace toolkit::bench {
+
+/// What both benchmarks share.
+struct Config {
+  std::string model = "sample://smollm2-135m";
+  std::string output = "bench-output";
+  bool peers = false;
+  std::string peers_python = ".venv-peers/bin/python", peers_folder = "bench/peers";
+  std::vector<std::string> only;
+};
+
+struct FinetuneConfig : Config {
+  std::string data = "examples/data/dictionary";
+  int train_rows = 160, valid_rows = 64, batch_tokens = 512, seed = 0;
+};
+
+struct GenerateConfig : Config {
+  std::string prompt = "What is the capital of France, and what is it known for?";
+  int prompt_tokens = 512, tokens = 128, repeats = 3;
+};
+
+Fields describe(FinetuneConfig& config);
+Fields describe(GenerateConfig& config);
+
+}  // namespace toolkit::bench
