@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -32,7 +33,7 @@ std::vector<Row> read_split(const fs::path& file, Splits& splits) {
 void split_off_validation(Splits& splits, double share, uint64_t seed) {
   const size_t count = splits.train.size();
   if (share <= 0.0 || count < 2) return;
-  const auto wanted = static_cast<size_t>(share * static_cast<double>(count) + 0.5);
+  const auto wanted = static_cast<size_t>(std::llround(share * static_cast<double>(count)));
   std::vector<size_t> order(count);
   std::iota(order.begin(), order.end(), size_t{0});
   Random(seed).shuffle(order);

@@ -9,7 +9,7 @@ namespace toolkit::data {
 namespace {
 
 std::string checked_role(const Json& message) {
-  const std::string role = text_member(message, "role");
+  std::string role = text_member(message, "role");
   if (role == "developer") return "system";  // OpenAI's newer name; templates know the older one
   static const std::vector<std::string> kRoles = {"system", "user", "assistant", "tool"};
   if (std::find(kRoles.begin(), kRoles.end(), role) != kRoles.end()) return role;

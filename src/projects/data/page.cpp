@@ -33,9 +33,9 @@ std::string file_name(const SplitSurvey& split) {
 std::string files_table(const Survey& survey) {
   report::Table table;
   table.header = {"file", "form", "rows", "bad", survey.tokens ? "tokens" : "characters"};
-  if (survey.tokens) table.header.push_back("learned");
+  if (survey.tokens) table.header.emplace_back("learned");
   for (const char* column : {"min", "mean", "p50", "p90", "p99", "max"})
-    table.header.push_back(column);
+    table.header.emplace_back(column);
   for (const SplitSurvey& split : survey.splits) {
     const LengthSummary lengths = summarize(split.lengths);
     std::vector<std::string> row = {file_name(split), split.format, grouped(split.rows),
@@ -70,8 +70,9 @@ std::string bars(const std::vector<int>& lengths, const char* unit) {
     if (bin.count > 0) length = std::max(length, 1);
     std::string bar;
     for (int i = 0; i < length; ++i) bar += "█";
-    text += fmt::format("  {:>{}} - {:>{}}  {}{}{}\n", grouped(bin.from), width, grouped(bin.to),
-                        width, bar, bar.empty() ? "" : " ", grouped(bin.count));
+    std::string range = fmt::format("{:>{}}", grouped(bin.from), width);
+    if (bin.to > bin.from) range += fmt::format(" - {:>{}}", grouped(bin.to), width);
+    text += fmt::format("  {}  {}{}{}\n", range, bar, bar.empty() ? "" : " ", grouped(bin.count));
   }
   return text;
 }

@@ -67,6 +67,7 @@ std::vector<PackingSurvey> pack_at_common_lengths(const std::vector<int>& length
   for (int row_length : {256, 512, 1024, 2048, 4096}) {
     if (row_length > std::max(max_length, 512)) break;
     std::vector<int> kept;
+    kept.reserve(lengths.size());
     for (int length : lengths)
       kept.push_back(std::clamp(length, 1, std::min(row_length, max_length)));
     const auto rows = data::pack_best_fit(kept, row_length);
