@@ -34,6 +34,7 @@ class Library:
     folder: pathlib.PurePosixPath  # relative to src
     depends: list[str] = field(default_factory=list)
     test_depends: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
 
 
 def without_comments(text: str) -> str:
@@ -53,6 +54,8 @@ def read_libraries() -> dict[str, Library]:
             for word in words[1:]:
                 if word in ("SOURCES", "DEPENDS", "TESTS", "TEST_DEPENDS"):
                     section = word
+                elif section == "SOURCES":
+                    library.sources.append(word)
                 elif section == "DEPENDS":
                     library.depends.append(word)
                 elif section == "TEST_DEPENDS":
@@ -84,7 +87,13 @@ def reach(libraries: dict[str, Library], names: list[str]) -> set[str]:
 def owner_of(path: pathlib.PurePosixPath, libraries: dict[str, Library]) -> Library | None:
     """The library of the nearest folder above a file (relative to src)."""
     above = [library for library in libraries.values() if library.folder in path.parents]
-    return max(above, key=lambda library: len(library.folder.parts), default=None)
+    nearest = max(above, key=lambda library: len(library.folder.parts), default=None)
+    # Of several libraries in one folder: the one with x.cpp (or x_linux.cpp) beside x.h.
+    for library in above:
+        stems = [pathlib.PurePosixPath(source).stem for source in library.sources]
+        if library.folder == nearest.folder and any(re.fullmatch(path.stem + r"(_\w+)?", stem) for stem in stems):
+            return library
+    return nearest
 
 
 def check_arrows(libraries: dict[str, Library]) -> None:
