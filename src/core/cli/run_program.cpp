@@ -192,8 +192,11 @@ int run_program(const Program& program, int argc, char** argv) {
       print(stdout, whole.name + " " + whole.version + "\n");
       return 0;
     }
-    if (parsed.help || !parsed.command || parsed.command->subcommands.size() > 0)
-      return show_help(whole, parsed);
+    const bool incomplete = !parsed.command || !parsed.command->subcommands.empty();
+    if (incomplete && json && !parsed.help)
+      fail(ErrorKind::kUserInput, "name a command: `{} --help` lists them",
+           command_line(whole, parsed.path));
+    if (parsed.help || incomplete) return show_help(whole, parsed);
     fill_fields(parsed);
     usage = false;
     return run_command(whole, parsed);
