@@ -1,0 +1,217 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/interrupt.h"
+#include "core/checkpoint/adapter.h"
+#include "core/report/run_log.h"
+#include "engine/language_model.h"
+#include "engine/train/training_state.h"
+#include "mlx/mlx.h"
+#include "projects/finetune/config.h"
+#include "projects/finetune/page.h"
+#include "projects/finetune/run.h"
+
+using namespace toolkit;
+using namespace toolkit::finetune;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A folder of its own with a small data set, gone at the end.
+struct Scratch {
+  fs::path folder;
+  Scratch() {
+    static int number = 0;
+    folder = fs::temp_directory_path() / fmt::format("finetune_test_{}_{}", getpid(), number++);
+    fs::create_directories(folder / "data");
+    const char* colours[] = {"red", "blue", "green", "black"};
+    for (const char* split : {"train", "valid", "test"}) {
+      std::ofstream file(folder / "data" / (std::string(split) + ".jsonl"));
+      for (int i = 0; i < (split == std::string("train") ? 24 : 4); ++i)
+        file << R"({"messages": [{"role": "user", "content": "Name a colour."}, )"
+             << R"({"role": "assistant", "content": "The colour is )" << colours[i % 4]
+             << ".\"}]}\n";
+    }
+  }
+  ~Scratch() { fs::remove_all(folder); }
+
+  Config config() const {
+    Config config;
+    config.model = std::string(TOOLKIT_FIXTURES) + "/models/llama";
+    config.data = (folder / "data").string();
+    config.output = (folder / "out").string();
+    config.max_length = 128;
+    config.batch_tokens = 256;
+    config.learning_rate = 1e-2;
+    config.steps = 12;
+    return config;
+  }
+};
+
+// Counts, and can do something at a step (Ctrl-C, look at the disk).
+struct TestLog : report::RunLog {
+  std::function<void(int64_t)> at_step;
+  std::string status;
+  int losses = 0;
+  void parameters(const nlohmann::json&) override {}
+  void metric(const std::string& name, int64_t step, double) override {
+    if (name != "train_loss") return;
+    ++losses;
+    if (at_step) at_step(step);
+  }
+  void artifact(const fs::path&, const std::string&) override {}
+  void finish(const std::string& how, const nlohmann::json&) override { status = how; }
+};
+
+std::string refusal(const Config& config) {
+  TestLog log;
+  try {
+    run(config, log, true);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("recipe") {
+  TEST_CASE("a fine-tuning run leaves a loadable adapter, a plot and the numbers of its JSON") {
+    const Scratch scratch;
+    TestLog log;
+    const Config config = scratch.config();
+    const Result result = run(config, log, true);
+    CHECK(log.status == "succeeded");
+    CHECK(log.losses == 12);
+    CHECK(result.training.validation_loss_after < result.training.validation_loss_before);
+    const nlohmann::json json = to_json(result);
+    for (const char* name : {"tokens", "supervised_tokens", "seconds", "tokens_per_second", "steps",
+                             "peak_rss_bytes", "validation_loss_before", "validation_loss_after"})
+      CHECK(json.at(name).get<double>() > 0);
+    CHECK(json.at("steps") == 12);
+
+    const checkpoint::Adapter adapter = checkpoint::load_adapter(config.output);
+    CHECK(adapter.rank == 8);
+    CHECK(adapter.scale == doctest::Approx(2.0f));
+    CHECK(adapter.tensors.size() == 2 * 7 * 3);
+    engine::load_language_model(config.model, tensor::Compute::kFloat32, config.output);
+    CHECK(fs::exists(fs::path(config.output) / "loss.svg"));
+    CHECK_FALSE(fs::exists(fs::path(config.output) / "best"));
+    const std::string page = to_page(config, result);
+    CHECK(mentions(page, "validation loss"));
+    CHECK(mentions(page, "Name a colour."));
+    CHECK(mentions(page, "mlx-toolkit chat"));
+  }
+
+  TEST_CASE("a run interrupted and resumed gives the adapter of the whole run, bit for bit") {
+    const Scratch scratch;
+    TestLog whole_log, first_log, second_log;
+    Config whole = scratch.config();
+    whole.output = (scratch.folder / "whole").string();
+    run(whole, whole_log, true);
+
+    Config parts = scratch.config();
+    first_log.at_step = [](int64_t step) {
+      if (step == 5) std::raise(SIGINT);
+    };
+    const Result stopped = run(parts, first_log, true);
+    CHECK(first_log.status == "interrupted");
+    CHECK(stopped.training.interrupted);
+    CHECK(stopped.training.steps == 5);
+    CHECK_NOTHROW(checkpoint::load_adapter(parts.output));
+    CHECK(mentions(to_page(parts, stopped), "--resume"));
+
+    InterruptGuard::clear();
+    parts.resume = true;
+    const Result resumed = run(parts, second_log, true);
+    CHECK(resumed.training.steps == 12);
+    CHECK(second_log.losses == 7);
+    const auto expected = checkpoint::load_adapter(whole.output).tensors;
+    for (const auto& [name, array] : checkpoint::load_adapter(parts.output).tensors)
+      CHECK(mx::array_equal(array, expected.at(name)).item<bool>());
+
+    parts.rank = 4;
+    CHECK(mentions(refusal(parts), "rank: was 8, now 4"));
+  }
+
+  TEST_CASE("whatever moment a run dies at, what it saved before can be loaded") {
+    const Scratch scratch;
+    Config config = scratch.config();
+    config.save_every = 3;
+    TestLog log;
+    log.at_step = [&](int64_t step) {
+      if (step == 5) throw std::runtime_error("the machine stops here");
+    };
+    CHECK_THROWS(run(config, log, true));
+    CHECK_NOTHROW(checkpoint::load_adapter(config.output));
+    const auto state =
+        engine::load_training_state(fs::path(config.output) / "training_state.safetensors");
+    REQUIRE(state);
+    CHECK(state->step == 3);
+  }
+}
+
+TEST_SUITE("unit") {
+  TEST_CASE("impossible inputs are refused with what would work") {
+    const Scratch scratch;
+    Config config = scratch.config();
+    config.rank = 0;
+    CHECK(mentions(refusal(config), "rank"));
+    config = scratch.config();
+    config.layers = 0;
+    CHECK(mentions(refusal(config), "-1 for all"));
+    config = scratch.config();
+    config.layers = 9;
+    CHECK(mentions(refusal(config), "3 layers"));
+    config = scratch.config();
+    config.targets = {"q_prog"};
+    CHECK(mentions(refusal(config), "self_attn.q_proj"));
+    config = scratch.config();
+    config.max_length = 5000;
+    CHECK(mentions(refusal(config), "at most 256"));
+    config = scratch.config();
+    config.model = "no/such/model";
+    CHECK(mentions(refusal(config), "no/such/model"));
+    config = scratch.config();
+    config.resume = true;
+    CHECK(mentions(refusal(config), "training_state"));
+    config = scratch.config();
+    config.warmup = 12;
+    CHECK(mentions(refusal(config), "warmup"));
+  }
+
+  TEST_CASE("empty, broken and fully cut data sets are refused by line") {
+    const Scratch scratch;
+    Config config = scratch.config();
+    config.max_length = 8;
+    CHECK(mentions(refusal(config), "larger --max-length"));
+    config = scratch.config();
+    const fs::path rows = fs::path(config.data) / "train.jsonl";
+    std::ofstream(rows, std::ios::app) << "{\"messages\": 3}\n";
+    CHECK(mentions(refusal(config), "train.jsonl:25"));
+    config.skip_bad_rows = true;
+    TestLog log;
+    CHECK(run(config, log, true).train_rows == 24);
+    std::ofstream(rows, std::ios::trunc) << "{\"messages\": 3}\n";
+    CHECK(mentions(refusal(config), "no usable row"));
+    config.data = (scratch.folder / "nowhere").string();
+    CHECK(mentions(refusal(config), "nowhere"));
+  }
+
+  TEST_CASE("an output folder that cannot be made is found out before the model loads") {
+    const Scratch scratch;
+    Config config = scratch.config();
+    config.output = (scratch.folder / "data" / "train.jsonl" / "out").string();
+    CHECK(mentions(refusal(config), "cannot be made"));
+  }
+}
