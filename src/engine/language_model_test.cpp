@@ -1,6 +1,7 @@
 #include "engine/language_model.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,7 +18,9 @@ const std::filesystem::path kLlama = std::filesystem::path(TOOLKIT_FIXTURES) / "
 
 struct Copy {
   std::filesystem::path folder;
-  Copy() : folder(std::filesystem::temp_directory_path() / "toolkit-language-model-test") {
+  Copy()
+      : folder(std::filesystem::temp_directory_path() /
+               ("toolkit-language-model-" + std::to_string(::getpid()))) {
     std::filesystem::remove_all(folder);
     std::filesystem::copy(kLlama, folder, std::filesystem::copy_options::recursive);
   }

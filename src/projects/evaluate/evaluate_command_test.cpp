@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -18,7 +19,8 @@ namespace {
 const std::string kModel = (std::filesystem::path(TOOLKIT_FIXTURES) / "models" / "llama").string();
 
 struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / "toolkit-evaluate-test";
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("toolkit-evaluate-" + std::to_string(::getpid()));
   Folder() {
     std::filesystem::remove_all(path);
     std::filesystem::create_directories(path);
@@ -34,7 +36,7 @@ const char* const kRows =
     "\n"
     R"({"messages": [{"role": "user", "content": "One"}, {"role": "assistant", "content": "Two three"}]})"
     "\n"
-    R"({"text": "A plain sentence of some length."})"
+    R"({"messages": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "Some more words."}]})"
     "\n";
 
 }  // namespace

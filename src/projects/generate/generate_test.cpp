@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -42,7 +43,8 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a prompt file is the prompt, without its last line end") {
-    const auto file = std::filesystem::temp_directory_path() / "toolkit-generate-prompt.txt";
+    const auto file =
+        std::filesystem::temp_directory_path() / ("toolkit-prompt-" + std::to_string(::getpid()));
     std::ofstream(file) << "Hello\n";
     const nlohmann::json from_file =
         run({{"model", kModel}, {"prompt-file", file.string()}, {"max-tokens", "4"}});
