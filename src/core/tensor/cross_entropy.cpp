@@ -12,7 +12,7 @@ namespace toolkit::tensor {
 
 mx::array linear_cross_entropy(const mx::array& hidden, const LinearTerms& head,
                                const mx::array& targets, const CrossEntropyOptions& options,
-                               Compute) {
+                               [[maybe_unused]] Compute compute) {
   if (hidden.ndim() != 2 || targets.ndim() != 1 || hidden.shape(0) != targets.shape(0) ||
       hidden.shape(1) != head.weight->columns())
     fail(ErrorKind::kInternal, "cross entropy: hidden must be (N, {}) and targets (N)",
@@ -22,7 +22,7 @@ mx::array linear_cross_entropy(const mx::array& hidden, const LinearTerms& head,
   const bool frozen =
       !head.lora && !(head.bias && head.bias->is_tracer()) && !head.weight->data.is_tracer();
   if (use_cpu_kernels() && frozen && hidden.size() > 0) {
-    if (const std::optional<cpu::LinearMap> map = kernel_map(head))
+    if (const std::optional<cpu::LinearMap> map = kernel_map(head, compute))
       return cpu::cross_entropy_primitive(mx::astype(hidden, mx::float32), *map,
                                           mx::contiguous(mx::astype(targets, mx::int32)),
                                           {.softcap = options.softcap,

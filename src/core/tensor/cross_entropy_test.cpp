@@ -90,6 +90,28 @@ TEST_SUITE("unit") {
     compare(21, 700, head, {.softcap = 5.0f, .logit_scale = 1.5f, .label_smoothing = 0.05f}, true);
   }
 
+  TEST_CASE("cross entropy: int8 stays close to exact arithmetic") {
+    const Head head = make_head(700, 128, 8, mx::float16);
+    const auto prepared = prepare(head.packed, Compute::kInt8);
+    const mx::array hidden = noise({40, 128}, 1, 0.5f);
+    const mx::array targets = mx::random::randint(0, 700, {40}, mx::int32, mx::random::key(3));
+    for (const float softcap : {0.0f, 8.0f}) {
+      const auto run = [&](Compute compute) -> Function {
+        return [&, compute](const std::vector<mx::array>& p) {
+          return mx::mean(linear_cross_entropy(p[0],
+                                               {.weight = &head.packed, .prepared = prepared.get()},
+                                               targets, {.softcap = softcap}, compute));
+        };
+      };
+      mx::array exact = run(Compute::kFloat32)({hidden}), got = run(Compute::kInt8)({hidden});
+      CHECK(largest_difference(got, exact) < 0.01f * exact.item<float>());
+      const mx::array slopes = mx::grad(run(Compute::kFloat32))({hidden})[0];
+      const mx::array error = mx::subtract(mx::grad(run(Compute::kInt8))({hidden})[0], slopes);
+      CHECK(mx::mean(mx::square(error)).item<float>() <
+            9e-4f * mx::mean(mx::square(slopes)).item<float>());
+    }
+  }
+
   TEST_CASE("cross entropy: large logits do not overflow, whichever tile holds the largest") {
     const Head head = make_head(600, 32, 0, mx::float32);
     const mx::array hidden = noise({9, 32}, 1, 60.0f);

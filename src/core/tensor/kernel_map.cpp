@@ -25,7 +25,7 @@ mx::array without_gaps(const mx::array& array) {
 
 }  // namespace
 
-std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms) {
+std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms, Compute compute) {
   const Weight& weight = *terms.weight;
   if (!kernels_read(weight)) return std::nullopt;
   cpu::LinearMap map{
@@ -40,6 +40,7 @@ std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms) {
     map.lora_b = mx::astype(terms.lora->b, mx::float32);
     map.lora_scale = terms.lora->scale;
   }
+  if (compute == Compute::kInt8 && terms.prepared) map.int8 = terms.prepared->int8;
   return map;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "core/tensor/cpu/linear_primitive.h"
@@ -7,8 +8,13 @@
 
 namespace toolkit::tensor {
 
+/// What the kernels keep beside a frozen weight.
+struct PreparedWeight {
+  std::shared_ptr<const cpu::Int8Weight> int8;
+};
+
 /// The map in the form our CPU primitives take, or nothing when they cannot read its weight. Only
 /// where the CPU kernels are built.
-std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms);
+std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms, Compute compute);
 
 }  // namespace toolkit::tensor

@@ -25,9 +25,23 @@ mx::array dequantized(const Weight& weight, mx::Dtype dtype) {
       dtype);
 }
 
+#ifndef TOOLKIT_CPU_KERNELS
 struct PreparedWeight {};
+#endif
 
-std::shared_ptr<const PreparedWeight> prepare(const Weight&, Compute) {
+std::shared_ptr<const PreparedWeight> prepare([[maybe_unused]] const Weight& weight,
+                                              [[maybe_unused]] Compute compute) {
+#ifdef TOOLKIT_CPU_KERNELS
+  if (compute == Compute::kInt8 && use_cpu_kernels()) {
+    if (const std::optional<cpu::LinearMap> map =
+            kernel_map({.weight = &weight}, Compute::kFloat32)) {
+      std::vector<mx::array> arrays = {map->weight};
+      if (map->scales) arrays.insert(arrays.end(), {*map->scales, *map->biases});
+      mx::eval(arrays);
+      return std::make_shared<PreparedWeight>(PreparedWeight{cpu::int8_weight(*map)});
+    }
+  }
+#endif
   return nullptr;
 }
 
@@ -54,13 +68,14 @@ void check_shapes(const mx::array& x, std::span<const LinearTerms> maps) {
 }  // namespace
 
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,
-                                    Compute) {
+                                    [[maybe_unused]] Compute compute) {
   check_shapes(x, maps);
 #ifdef TOOLKIT_CPU_KERNELS
   if (use_cpu_kernels() && x.size() > 0) {
     std::vector<cpu::LinearMap> inputs;
     for (const LinearTerms& terms : maps)
-      if (std::optional<cpu::LinearMap> map = kernel_map(terms)) inputs.push_back(std::move(*map));
+      if (std::optional<cpu::LinearMap> map = kernel_map(terms, compute))
+        inputs.push_back(std::move(*map));
     if (inputs.size() == maps.size()) {
       std::vector<mx::array> outputs =
           cpu::linear_group_primitive(mx::astype(x, mx::float32), inputs);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -128,6 +129,49 @@ void compare(const Case& c, const Form& form) {
   }
 }
 
+/// Root mean square of the difference, relative to that of what is expected.
+float relative_error(const mx::array& got, const mx::array& expected) {
+  REQUIRE(got.shape() == expected.shape());
+  const mx::array error = mx::mean(mx::square(mx::subtract(got, expected)));
+  return std::sqrt(mx::divide(error, mx::mean(mx::square(expected))).item<float>());
+}
+
+/// Int8 against exact arithmetic on the same weights.
+void compare_int8(const Case& c, const Form& form) {
+  std::vector<Weight> weights;
+  std::vector<std::shared_ptr<const PreparedWeight>> prepared;
+  std::vector<mx::array> biases;
+  std::vector<LoraBranch> branches;
+  for (size_t i = 0; i < c.rows.size(); ++i) {
+    const int seed = static_cast<int>(i), rank = std::max(1, c.ranks[i]);
+    weights.push_back(make_weight(c.rows[i], c.columns, form, 10 + seed));
+    prepared.push_back(prepare(weights[i], Compute::kInt8));
+    biases.push_back(noise({c.rows[i]}, 20 + seed));
+    branches.push_back({noise({c.columns, rank}, 30 + seed, 0.1f),
+                        noise({rank, c.rows[i]}, 40 + seed, 0.1f), 0.5f});
+  }
+  const auto run = [&](Compute compute) {
+    return [&, compute](const mx::array& x) {
+      std::vector<LinearTerms> maps;
+      for (size_t i = 0; i < c.rows.size(); ++i)
+        maps.push_back({.weight = &weights[i],
+                        .prepared = prepared[i].get(),
+                        .bias = c.bias ? &biases[i] : nullptr,
+                        .lora = c.ranks[i] > 0 ? &branches[i] : nullptr});
+      return mx::concatenate(linear_group(x, maps, compute), 1);
+    };
+  };
+  const mx::array x = noise({c.tokens, c.columns}, 1);
+  int width = 0;
+  for (const int rows : c.rows) width += rows;
+  const mx::array cotangent = noise({c.tokens, width}, 2);
+  const auto exact_result = mx::vjp(run(Compute::kFloat32), x, cotangent);
+  const auto int8_result = mx::vjp(run(Compute::kInt8), x, cotangent);
+  CHECK(relative_error(int8_result.first, exact_result.first) < 0.02f);
+  CHECK(relative_error(int8_result.second, exact_result.second) < 0.02f);
+  if (prepared[0]) CHECK(relative_error(int8_result.first, exact_result.first) > 0.0f);
+}
+
 const std::vector<Form> kForms = {
     {"f32", 0, 0, mx::float32},          {"f16", 0, 0, mx::float16},
     {"bf16", 0, 0, mx::bfloat16},        {"q4/32 f16", 4, 32, mx::float16},
@@ -188,6 +232,47 @@ TEST_SUITE("unit") {
     for (const int columns : {1, 3, 17, 31, 33})
       for (const int rows : {1, 5, 16, 47})
         compare({.tokens = 5, .columns = columns, .rows = {rows}, .ranks = {2}}, kForms[0]);
+  }
+
+  TEST_CASE("linear: int8 stays within the error of its rounding, forward and backward") {
+    for (const Form& form : kForms) {
+      CAPTURE(form.name);
+      compare_int8({.tokens = 37, .columns = 256, .rows = {96, 40}, .ranks = {8, 0}, .bias = true},
+                   form);
+    }
+    compare_int8({.tokens = 100, .columns = 576, .rows = {200}, .ranks = {4}}, kForms[3]);
+    compare_int8({.tokens = 13, .columns = 33, .rows = {17, 65}, .ranks = {0, 3}}, kForms[0]);
+  }
+
+#ifdef TOOLKIT_CPU_KERNELS
+  TEST_CASE("linear: int8 without its special instructions gives the same numbers") {
+    const Weight weight = make_weight(77, 96, kForms[3], 3);
+    const auto prepared = prepare(weight, Compute::kInt8);
+    if (!prepared) return;
+    const std::string before = cpu::kernel_target();
+    std::vector<mx::array> values, gradients;
+    for (const std::string& target : cpu::kernel_targets()) {
+      cpu::force_kernel_target(target);
+      const auto run = [&](const mx::array& x) {
+        return linear(x, {.weight = &weight, .prepared = prepared.get()}, Compute::kInt8);
+      };
+      const mx::array x = noise({30, 96}, 1);
+      values.push_back(run(x));
+      gradients.push_back(mx::vjp(run, x, noise({30, 77}, 2)).second);
+      mx::eval(values.back(), gradients.back());
+      check_close(values.back(), values.front(), 1e-6f);
+      check_close(gradients.back(), gradients.front(), 1e-6f);
+    }
+    cpu::force_kernel_target(before);
+  }
+#endif
+
+  TEST_CASE("linear: int8 does not hide a NaN") {
+    const Weight weight = make_weight(40, 64, kForms[0], 3);
+    const auto prepared = prepare(weight, Compute::kInt8);
+    const mx::array y = linear(mx::full({20, 64}, std::nanf("")),
+                               {.weight = &weight, .prepared = prepared.get()}, Compute::kInt8);
+    CHECK(mx::all(mx::isnan(y)).item<bool>());
   }
 
   TEST_CASE("linear: inputs with gaps, more dimensions and other types") {

@@ -38,6 +38,14 @@ class Block {
     states_ = scratch<TokenState>(Scratch::kActivation, static_cast<size_t>(count_));
     for (int64_t i = 0; i < count_; ++i)
       states_[i] = {-std::numeric_limits<float>::infinity(), 0.0f, 0.0f, 0.0f};
+    if (!p_.int8) return;
+    quantized_ = scratch_rows(Scratch::kQuantized, count_, p_.width);
+    quantize_rows({.x = p_.hidden + begin_ * p_.width,
+                   .x_stride = p_.width,
+                   .m = count_,
+                   .columns = p_.width,
+                   .on_all_threads = false},
+                  quantized_);
   }
 
   void run() {
@@ -76,14 +84,19 @@ class Block {
   float* gradient_row(int64_t i) const { return gradient_ + (begin_ + i) * p_.width; }
 
   void make_logits(int64_t v, int64_t columns) {
-    const GemmTerm term{p_.hidden + begin_ * p_.width, p_.width, p_.width,
-                        head_rows(RightFactor::Form::kWeightTransposed, v, columns)};
-    gemm_block(&term, 1,
-               {.c = logits_,
-                .stride = kTile,
-                .m = count_,
-                .n = columns,
-                .bias = p_.bias ? p_.bias + v : nullptr});
+    const GemmOutput output{.c = logits_,
+                            .stride = kTile,
+                            .m = count_,
+                            .n = columns,
+                            .bias = p_.bias ? p_.bias + v : nullptr};
+    if (p_.int8) {
+      int8_gemm_on_this_thread(
+          {.weight = p_.int8, .row_begin = v, .row_count = columns, .a = quantized_}, output);
+    } else {
+      const GemmTerm term{p_.hidden + begin_ * p_.width, p_.width, p_.width,
+                          head_rows(RightFactor::Form::kWeightTransposed, v, columns)};
+      gemm_block(&term, 1, output);
+    }
     if (p_.logit_scale == 1.0f && p_.softcap == 0.0f) return;
     for (int64_t i = 0; i < count_; ++i)
       for (int64_t j = 0; j < columns; ++j) {
@@ -145,13 +158,31 @@ class Block {
 
   /// gradient += tile W.
   void add_weighted_rows(int64_t v, int64_t columns, bool accumulate) {
-    const GemmTerm term{logits_, kTile, columns, head_rows(RightFactor::Form::kWeight, v, columns)};
-    gemm_block(&term, 1,
-               {.c = gradient_row(0),
-                .stride = p_.width,
-                .m = count_,
-                .n = p_.width,
-                .accumulate = accumulate});
+    const GemmOutput output{.c = gradient_row(0),
+                            .stride = p_.width,
+                            .m = count_,
+                            .n = p_.width,
+                            .accumulate = accumulate};
+    if (p_.int8) {
+      // Without soft cap and smoothing the tile holds exponentials: nothing negative.
+      const bool any_sign = p_.softcap != 0.0f || p_.label_smoothing != 0.0f;
+      const Int8Rows rows =
+          scratch_rows(Scratch::kQuantizedTile, count_, columns, any_sign ? 128 : 0);
+      quantize_rows({.x = logits_,
+                     .x_stride = kTile,
+                     .m = count_,
+                     .columns = columns,
+                     .column_factors = p_.int8->scales.data() + v,
+                     .on_all_threads = false},
+                    rows);
+      int8_gemm_on_this_thread(
+          {.weight = p_.int8, .backward = true, .row_begin = v, .row_count = columns, .a = rows},
+          output);
+    } else {
+      const GemmTerm term{logits_, kTile, columns,
+                          head_rows(RightFactor::Form::kWeight, v, columns)};
+      gemm_block(&term, 1, output);
+    }
   }
 
   void finish(int64_t i, bool normalize_gradient) {
@@ -191,6 +222,7 @@ class Block {
   float* gradient_;
   float* logits_;
   TokenState* states_;
+  Int8Rows quantized_;
 };
 
 void cross_entropy_blocks(const CrossEntropyProblem& problem, float* losses, float* gradient) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/tensor/cpu/gemm.h"
+#include "core/tensor/cpu/int8_gemm.h"
 
 namespace toolkit::tensor::cpu {
 
@@ -15,6 +16,7 @@ struct CrossEntropyProblem {
   int64_t width = 0;
   RightFactor
       head;  // weight (vocabulary, width), with f32 scales when quantized; `form` is set here
+  const Int8Weight* int8 = nullptr;  // set: products in int8
   const float* bias = nullptr;
   float softcap = 0.0f;
   float logit_scale = 1.0f;

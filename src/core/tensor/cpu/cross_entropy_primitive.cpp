@@ -37,6 +37,7 @@ class LinearCrossEntropy : public mx::Primitive {
            .tokens = in[0].shape(0),
            .width = in[0].shape(1),
            .head = weight.factor(RightFactor::Form::kWeightTransposed),
+           .int8 = head.int8.get(),
            .bias = head.bias >= 0 ? in[static_cast<size_t>(head.bias)].data<float>() : nullptr,
            .softcap = settings.softcap,
            .logit_scale = settings.logit_scale,

@@ -106,8 +106,8 @@ void outer_products(const OuterProducts& p, float* out) {
   });
 }
 
-void convert(const void* source, FloatType type, int64_t count, float* out) {
-  convert_floats(source, type, 0, count, out);
+void convert(const void* source, FloatType type, int64_t begin, int64_t count, float* out) {
+  convert_floats(source, type, begin, count, out);
 }
 
 }  // namespace toolkit::tensor::cpu::HWY_NAMESPACE
@@ -138,8 +138,13 @@ void sum_outer_products(const OuterProducts& product, float* out) {
 
 void convert_scales(const WeightView& weight, float* scales, float* biases) {
   const int64_t count = weight.rows * weight.groups();
-  HWY_DYNAMIC_DISPATCH(convert)(weight.scales, weight.type, count, scales);
-  HWY_DYNAMIC_DISPATCH(convert)(weight.biases, weight.type, count, biases);
+  HWY_DYNAMIC_DISPATCH(convert)(weight.scales, weight.type, 0, count, scales);
+  HWY_DYNAMIC_DISPATCH(convert)(weight.biases, weight.type, 0, count, biases);
+}
+
+void convert_row(const WeightView& weight, int64_t row, float* out) {
+  HWY_DYNAMIC_DISPATCH(convert)(weight.data, weight.type, row * weight.columns, weight.columns,
+                                out);
 }
 
 WeightView WeightView::slice(int64_t begin, int64_t count) const {

@@ -67,4 +67,7 @@ void sum_outer_products(const OuterProducts& product, float* out);
 /// f32 copies of a quantized weight's scales and biases, rows * groups each.
 void convert_scales(const WeightView& weight, float* scales, float* biases);
 
+/// One row of a dense weight as f32.
+void convert_row(const WeightView& weight, int64_t row, float* out);
+
 }  // namespace toolkit::tensor::cpu

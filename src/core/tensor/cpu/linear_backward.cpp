@@ -1,9 +1,13 @@
 #include "core/tensor/cpu/linear_backward.h"
 
+#include <algorithm>
 #include <deque>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/tensor/cpu/gemm.h"
+#include "core/tensor/cpu/gemv.h"
+#include "core/tensor/cpu/int8_gemm.h"
 #include "core/tensor/cpu/weak_arrays.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -68,6 +72,39 @@ struct Gradients {
     gemm(terms, {.c = dx, .stride = columns, .m = rows, .n = columns});
   }
 
+  /// The same with dy_i times the weight's row scales in int8; each map adds its part.
+  void input_gradient_int8(const std::vector<float>& z, float* dx) const {
+    for (size_t i = 0; i < maps.size(); ++i) {
+      const MapLayout& map = maps[i];
+      const Int8Rows quantized = scratch_rows(Scratch::kQuantized, rows, map.rows);
+      quantize_rows({.x = dy[i].data(),
+                     .x_stride = map.rows,
+                     .m = rows,
+                     .columns = map.rows,
+                     .column_factors = map.int8->scales.data()},
+                    quantized);
+      Int8Product product{
+          .weight = map.int8.get(), .backward = true, .row_count = map.rows, .a = quantized};
+      std::optional<Contiguous> a;
+      if (map.rank > 0) {
+        product.low = z.data() + map.rank_begin;
+        product.low_stride = rank;
+        product.rank = map.rank;
+        product.b = a.emplace(inputs[map.lora_a]).data();
+        product.b_row = 1;
+        product.b_column = map.rank;
+      }
+      int8_gemm(product,
+                {.c = dx, .stride = columns, .m = rows, .n = columns, .accumulate = i > 0});
+    }
+  }
+
+  bool in_int8() const {
+    return rows > kMostGemvInputs &&
+           std::all_of(maps.begin(), maps.end(),
+                       [](const MapLayout& map) { return map.int8 != nullptr; });
+  }
+
   /// da_i = x^T z_i and db_i = scale_i (x a_i)^T dy_i, written to outputs from `next` on.
   void lora_gradients(const std::vector<float>& z, std::vector<mx::array>& outputs,
                       size_t next) const {
@@ -99,7 +136,8 @@ void LinearGroupGradient::eval_cpu(const std::vector<mx::array>& inputs,
        out = weak_arrays(outputs)]() mutable {
         const Gradients gradients(maps, in);
         const std::vector<float> z = gradients.low_rank_gradient();
-        if (wants_x) gradients.input_gradient(z, out[0].data<float>());
+        if (wants_x && gradients.in_int8()) gradients.input_gradient_int8(z, out[0].data<float>());
+        if (wants_x && !gradients.in_int8()) gradients.input_gradient(z, out[0].data<float>());
         if (wants_lora) gradients.lora_gradients(z, out, wants_x ? 1 : 0);
       });
 }

@@ -1,6 +1,7 @@
 #include "core/tensor/cpu/linear_layout.h"
 
 #include "core/base/error.h"
+#include "core/tensor/cpu/int8_gemm.h"
 
 namespace toolkit::tensor::cpu {
 
@@ -16,6 +17,7 @@ MapLayout add_map(const LinearMap& map, std::vector<mx::array>& inputs) {
   layout.bits = map.scales ? map.bits : 0;
   layout.group_size = map.group_size;
   layout.lora_scale = map.lora_scale;
+  layout.int8 = map.int8;
   if (map.lora_a) layout.rank = map.lora_a->shape(1);
   layout.weight = add(map.weight);
   layout.scales = add(map.scales);
@@ -52,6 +54,12 @@ WeightView weight_view(const MapLayout& map, const std::vector<mx::array>& input
   view.bits = map.bits;
   view.group_size = map.group_size;
   return view;
+}
+
+std::shared_ptr<const Int8Weight> int8_weight(const LinearMap& map) {
+  std::vector<mx::array> inputs;
+  const MapLayout layout = add_map(map, inputs);
+  return make_int8_weight(weight_view(layout, inputs));
 }
 
 namespace {

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/tensor/cpu/gemm.h"
 #include "core/tensor/cpu/gemv.h"
+#include "core/tensor/cpu/int8_gemm.h"
 #include "core/tensor/cpu/linear_backward.h"
 #include "core/tensor/cpu/linear_layout.h"
 #include "core/tensor/cpu/weak_arrays.h"
@@ -86,6 +87,34 @@ void run_many(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
   }
 }
 
+/// In int8: x is quantized once for all maps.
+void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
+              std::vector<mx::array>& outputs, const float* x, int64_t rows, const float* low) {
+  const int64_t columns = maps[0].columns;
+  const Int8Rows quantized = scratch_rows(Scratch::kQuantized, rows, columns);
+  quantize_rows({.x = x, .x_stride = columns, .m = rows, .columns = columns}, quantized);
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const MapLayout& map = maps[i];
+    Int8Product product{.weight = map.int8.get(), .row_count = map.rows, .a = quantized};
+    std::optional<Contiguous> b, bias;
+    if (map.rank > 0) {
+      product.low = low + map.rank_begin;
+      product.low_stride = total_rank(maps);
+      product.rank = map.rank;
+      product.b = b.emplace(inputs[map.lora_b]).data();
+      product.b_row = map.rows;
+      product.b_column = 1;
+      product.factor = map.lora_scale;
+    }
+    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
+    int8_gemm(product, {.c = outputs[i].data<float>(),
+                        .stride = map.rows,
+                        .m = rows,
+                        .n = map.rows,
+                        .bias = bias ? bias->data() : nullptr});
+  }
+}
+
 void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
                  std::vector<mx::array>& outputs) {
   const Contiguous x(inputs[0]);
@@ -100,6 +129,9 @@ void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array
   }
   if (rows <= kMostGemvInputs) {
     run_few(maps, inputs, outputs, x.data(), rows, low);
+  } else if (std::all_of(maps.begin(), maps.end(),
+                         [](const MapLayout& map) { return map.int8 != nullptr; })) {
+    run_int8(maps, inputs, outputs, x.data(), rows, low);
   } else {
     run_many(maps, inputs, outputs, x.data(), rows, low);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -9,6 +10,8 @@
 namespace mx = mlx::core;
 
 namespace toolkit::tensor::cpu {
+
+struct Int8Weight;
 
 /// One linear map as arrays; meaning as in core/tensor/linear.h.
 struct LinearMap {
@@ -21,7 +24,11 @@ struct LinearMap {
   std::optional<mx::array> lora_a;  // f32
   std::optional<mx::array> lora_b;
   float lora_scale = 0.0f;
+  std::shared_ptr<const Int8Weight> int8;  // set: multiply in int8
 };
+
+/// The int8 form of a map's weight, whose arrays must have been evaluated.
+std::shared_ptr<const Int8Weight> int8_weight(const LinearMap& map);
 
 /// True when the kernels understand this packing (4 or 8 bits, groups of 32, 64 or 128).
 bool supports_packing(int bits, int group_size);

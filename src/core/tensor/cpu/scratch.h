@@ -6,10 +6,12 @@ namespace toolkit::tensor::cpu {
 
 /// Which of a thread's work buffers; each kernel's own, so that nested kernels do not collide.
 enum class Scratch {
-  kPanel,       // expanded weights
-  kRows,        // rows on their way to a transposed panel
-  kScales,      // scales and biases as f32
-  kActivation,  // rearranged or quantized activations
+  kPanel,          // expanded weights
+  kRows,           // rows on their way to a transposed panel
+  kScales,         // scales and biases as f32
+  kActivation,     // rearranged activations
+  kQuantized,      // activations in int8
+  kQuantizedTile,  // a tile of them
   kLogits,
   kGradient,
   kCount,
