@@ -2,6 +2,7 @@
 
 #include <text_bridge.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -24,10 +25,15 @@ inline const uint8_t* bytes_of(std::string_view text) {
 }
 
 /// Throws the Error a status stands for; `what` names the file or thing the message is about.
-inline void check_bridge(int status, const BridgeBytes& error, std::string_view what) {
+/// `panicked` is what a panic of the crate means: our bug, or (for a tokenizer from outside, which
+/// the crate does not check in full) a file that is not as it should be.
+inline void check_bridge(int status, const BridgeBytes& error, std::string_view what,
+                         ErrorKind panicked = ErrorKind::kInternal) {
   if (status == TB_OK) return;
-  const auto kind = status == TB_INTERNAL ? ErrorKind::kInternal : ErrorKind::kUserInput;
-  fail(kind, "{}: {}", what, error.view());
+  std::string_view reason = error.view();
+  if (reason.starts_with("panicked at"))  // then a place in the crate's source, which helps nobody
+    reason = reason.substr(std::min(reason.find('\n'), reason.size() - 1) + 1);
+  fail(status == TB_INTERNAL ? panicked : ErrorKind::kUserInput, "{}: {}", what, reason);
 }
 
 }  // namespace toolkit::text

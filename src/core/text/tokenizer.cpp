@@ -17,7 +17,8 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view json,
   TbTokenizer* handle = nullptr;
   BridgeBytes error;
   const int status = tb_tokenizer_new(bytes_of(json), json.size(), &handle, &error.raw);
-  check_bridge(status, error, source + ": not a tokenizer this program can use");
+  check_bridge(status, error, source + ": not a tokenizer this program can use",
+               ErrorKind::kUserInput);
   return std::shared_ptr<const Tokenizer>(new Tokenizer(handle));
 }
 
@@ -34,7 +35,7 @@ Encoding Tokenizer::encode(std::string_view text, bool add_special) const {
   BridgeBytes error;
   const int status =
       tb_encode(raw(handle_), bytes_of(text), text.size(), add_special, &found, &error.raw);
-  check_bridge(status, error, "cannot tokenize");
+  check_bridge(status, error, "cannot tokenize", ErrorKind::kUserInput);
   const std::unique_ptr<TbEncoding, void (*)(TbEncoding*)> owner(
       &found, [](TbEncoding* encoding) { tb_encoding_free(*encoding); });
   Encoding result;
@@ -54,7 +55,7 @@ std::string Tokenizer::decode(const std::vector<int32_t>& ids, bool skip_special
   BridgeBytes decoded, error;
   const int status = tb_decode(raw(handle_), reinterpret_cast<const uint32_t*>(ids.data()),
                                ids.size(), skip_special, &decoded.raw, &error.raw);
-  check_bridge(status, error, "cannot decode");
+  check_bridge(status, error, "cannot decode", ErrorKind::kUserInput);
   return std::string(decoded.view());
 }
 

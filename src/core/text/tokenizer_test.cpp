@@ -93,6 +93,19 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS(Tokenizer::from_file("/no/such/tokenizer.json"), Error);
   }
 
+  TEST_CASE(
+      "a file that makes the crate panic is a bad file, and the message shows no source path") {
+    try {
+      Tokenizer::from_json(R"({"version": "1.0", "decoder": )", "torn.json");
+      FAIL("no error");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kUserInput);
+      CHECK(std::string(error.what()).starts_with("torn.json: "));
+      CHECK(std::string(error.what()).find("panicked") == std::string::npos);
+      CHECK(std::string(error.what()).find(".rs:") == std::string::npos);
+    }
+  }
+
   TEST_CASE("padding and truncation of the file are switched off") {
     std::string json = tokenizer_json_from_gguf(tiny_byte_level_vocabulary());
     const std::string limits =
