@@ -22,7 +22,7 @@ cli::Command verb(const char* name, const char* summary, std::vector<std::string
           .summary = summary,
           .description =
               "Measure on a quiet machine. With --peers the same is asked of the other "
-              "programs, one after the other; their Python packages come with `make peers`.",
+              "programs, one after the other; their Python packages come with `scripts/setup --peers`.",
           .examples = std::move(examples),
           .fields = describe(*config),
           .run = [=](const cli::Context& context) {

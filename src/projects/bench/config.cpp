@@ -13,7 +13,7 @@ Fields shared(Config& config) {
       {.name = "output", .target = &config.output, .help = "folder for results, logs and adapters"},
       {.name = "peers",
        .target = &config.peers,
-       .help = "measure the other programs too (make peers installs them)"},
+       .help = "measure the other programs too (scripts/setup --peers installs them)"},
       {.name = "only",
        .target = &config.only,
        .help = "only these runs; earlier results of the others are kept"},
