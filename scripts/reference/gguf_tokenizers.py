@@ -68,8 +68,8 @@ def dictionary(count):
 
 
 def prose():
-    return [line for name in ("ARCHITECTURE.md", "src/core/text/tokenizer.cpp", "scripts/setup")
-            for line in (ROOT / name).read_text().splitlines()]
+    return [line for name in ("LICENSE", "README.md")
+            for line in (ROOT / "examples/data/dictionary" / name).read_text().splitlines()]
 
 
 def byte_level_vocabulary(texts):
