@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,6 +74,10 @@ class Decoder {
   mx::array hidden(const mx::array& ids, const ForwardOptions& options = {}) const;
   /// hidden (..., C) -> logits (..., V) f32, softcapped where the model says so.
   mx::array logits(const mx::array& hidden) const;
+  /// One more token of a cached sequence (B = 1), outside MLX's graph: what generation on the CPU
+  /// is made of. Writes its logits (V), advances the cache and returns true; false, with nothing
+  /// done, where that is not possible: then use hidden() and logits().
+  bool decode_token(int32_t id, KvCache& cache, std::span<float> logits) const;
   /// The head as a linear map, for tensor::linear_cross_entropy.
   tensor::LinearTerms head() const;
 

@@ -31,6 +31,7 @@ class KvCache {
   /// Forgets everything after the first `tokens` tokens.
   void truncate(int tokens);
 
+  int batch() const { return batch_; }
   int capacity() const { return capacity_; }
   /// The buffers themselves, for fused decoding: row t of (capacity, Hkv, D) is token t (B = 1).
   /// Waits until what was appended is there. Valid until the cache grows.

@@ -115,6 +115,10 @@ int Generator::reuse_prefix(std::span<const int32_t> prompt) {
 void Generator::step(std::span<const int32_t> ids, bool need_logits) {
   const models::Decoder& decoder = *model_.decoder;
   const int count = static_cast<int>(ids.size());
+  if (count == 1 && need_logits && decoder.decode_token(ids[0], cache_, logits_)) {
+    cached_.push_back(ids[0]);
+    return;
+  }
   const mx::array tokens(ids.data(), {1, count}, mx::int32);
   mx::array hidden = decoder.hidden(tokens, {.cache = &cache_});
   if (need_logits) {

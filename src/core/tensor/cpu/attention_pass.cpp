@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/tensor/cpu/attention_decode.h"
 #include "core/tensor/cpu/attention_kernels.h"
 #include "core/tensor/cpu/attention_pieces.h"
 #include "core/tensor/cpu/float_buffer.h"
@@ -86,11 +87,26 @@ std::vector<AttentionPiece> forward_pieces(const AttentionShape& shape,
   return pieces;
 }
 
+// Generation after a cache: transposing all keys for a few queries would cost more than using them.
+void few_queries(const AttentionShape& shape, const std::vector<AttentionRun>& runs, ConstRows q,
+                 ConstRows k, ConstRows v, MutableRows out, float* logsumexp) {
+  for (const AttentionRun& run : runs) {
+    const int64_t batch = run.query_row / shape.queries;
+    for (int64_t i = 0; i < run.queries; ++i)
+      attention_one_query(shape, q.at(run.query_row + i), k.at(run.key_row), k.token_stride,
+                          v.at(run.key_row), v.token_stride, run.first_key(shape, i),
+                          run.last_key(shape, i), out.at(run.query_row + i),
+                          logsumexp + batch * shape.heads * shape.queries + i, shape.queries);
+  }
+}
+
 }  // namespace
 
 void attention_forward_pass(const AttentionShape& shape, const int32_t* segments, ConstRows q,
                             ConstRows k, ConstRows v, MutableRows out, float* logsumexp) {
   const std::vector<AttentionRun> runs = attention_runs(shape, segments);
+  if (!segments && shape.queries <= kFewQueries && shape.keys >= 4 * shape.queries)
+    return few_queries(shape, runs, q, k, v, out, logsumexp);
   const PackedKeys packed(shape, runs, k, v);
   for (const AttentionRun& run : runs) {
     if (!run.padding) continue;

@@ -146,6 +146,20 @@ bool can_embed(const Weight& table) {
   return floats && (!table.quantized() || ((table.bits == 4 || table.bits == 8) && table.biases));
 }
 
+void read_table_row(const Weight& table, int32_t id, float* out) {
+  const bool quantized = table.quantized();
+  const TableView view{.data = table.data.data<void>(),
+                       .scales = quantized ? table.scales->data<void>() : nullptr,
+                       .biases = quantized ? table.biases->data<void>() : nullptr,
+                       .rows = table.rows(),
+                       .columns = table.columns(),
+                       .group_size = table.group_size,
+                       .bits = table.bits,
+                       .type = (quantized ? *table.scales : table.data).dtype()};
+  check_ids("embedding", &id, 1, view.rows);
+  read_row(view, id, out);
+}
+
 mx::array embedding(const Weight& table, const mx::array& ids) {
   std::vector<mx::array> inputs = {ids, table.data};
   if (table.quantized()) inputs.insert(inputs.end(), {*table.scales, *table.biases});

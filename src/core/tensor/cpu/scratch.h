@@ -13,6 +13,8 @@ enum class Scratch {
   kQuantized,      // activations in int8
   kQuantizedTile,  // a tile of them
   kLogits,
+  kAttentionScores,
+  kAttentionSums,
   kGradient,
   kCount,
 };

@@ -1,0 +1,163 @@
+#include "core/tensor/cpu/decode_step.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "core/tensor/cpu/attention_decode.h"
+#include "core/tensor/cpu/gated_activation_kernels.h"
+#include "core/tensor/cpu/gemv.h"
+#include "core/tensor/cpu/linear_layout.h"
+#include "core/tensor/cpu/rms_norm_kernels.h"
+#include "core/tensor/cpu/rope_kernels.h"
+#include "mlx/array.h"
+
+namespace toolkit::tensor::cpu {
+
+namespace {
+
+bool is_float(mx::Dtype type) {
+  return type == mx::float32 || type == mx::float16 || type == mx::bfloat16;
+}
+
+bool is_plain_float32(const mx::array* array) {
+  return !array || (array->dtype() == mx::float32 && array->flags().row_contiguous);
+}
+
+WeightView view(const Weight& weight) {
+  WeightView v{
+      .data = weight.data.data<void>(), .rows = weight.rows(), .columns = weight.columns()};
+  if (!weight.quantized()) {
+    v.type = float_type(weight.data);
+    return v;
+  }
+  v.scales = weight.scales->data<void>();
+  v.biases = weight.biases->data<void>();
+  v.group_size = weight.group_size;
+  v.bits = weight.bits;
+  v.type = float_type(*weight.scales);
+  return v;
+}
+
+/// A linear map and where its result goes.
+struct Product {
+  const LinearTerms* map;
+  float* y;
+};
+
+// y += scale (x a) b
+void add_lora(const LoraBranch& lora, const float* x, float* y) {
+  const int64_t columns = lora.a.shape(0), rank = lora.a.shape(1), rows = lora.b.shape(1);
+  const float *a = lora.a.data<float>(), *b = lora.b.data<float>();
+  std::vector<float> low(static_cast<size_t>(rank), 0.0f);
+  for (int64_t i = 0; i < columns; ++i)
+    for (int64_t k = 0; k < rank; ++k) low[static_cast<size_t>(k)] += x[i] * a[i * rank + k];
+  for (int64_t k = 0; k < rank; ++k) {
+    const float factor = lora.scale * low[static_cast<size_t>(k)];
+    for (int64_t i = 0; i < rows; ++i) y[i] += factor * b[k * rows + i];
+  }
+}
+
+template <size_t kCount>
+void multiply(const float* x, const std::array<Product, kCount>& products) {
+  std::array<GemvMap, kCount> maps;
+  for (size_t i = 0; i < kCount; ++i) {
+    const LinearTerms& map = *products[i].map;
+    maps[i] = {.weight = view(*map.weight),
+               .y = products[i].y,
+               .bias = map.bias ? map.bias->data<float>() : nullptr};
+  }
+  gemv(x, 1, maps);
+  for (const Product& product : products)
+    if (product.map->lora) add_lora(*product.map->lora, x, product.y);
+}
+
+void norm_heads(const mx::array* weight, float* x, int64_t heads, int64_t width, float eps) {
+  if (weight) rms_norm_rows(x, nullptr, weight->data<float>(), nullptr, x, heads, width, eps);
+}
+
+void add(std::span<float> x, const std::vector<float>& delta) {
+  for (size_t i = 0; i < x.size(); ++i) x[i] += delta[i];
+}
+
+// From the normed input to the output of o.
+void attend(const DecodeLayer& layer, const DecodeSettings& s, int position, const float* normed,
+            float* out, float* keys, float* values) {
+  const int64_t width = s.head_dim, row = s.kv_heads * width;
+  std::vector<float> q(static_cast<size_t>(s.heads * width)), seen(q.size());
+  float* k = keys + position * row;
+  multiply(normed, std::array{Product{&layer.q, q.data()}, Product{&layer.k, k},
+                              Product{&layer.v, values + position * row}});
+  norm_heads(layer.q_norm, q.data(), s.heads, width, s.norm_eps);
+  norm_heads(layer.k_norm, k, s.kv_heads, width, s.norm_eps);
+  if (layer.frequencies) {
+    const auto table = rope_table({layer.frequencies->data<float>(), layer.frequencies->size()},
+                                  layer.rope_scale, position + 1);
+    rope_token(q.data(), q.data(), table->at(position), s.heads, width, table->half, false);
+    rope_token(k, k, table->at(position), s.kv_heads, width, table->half, false);
+  }
+  const AttentionShape shape{.batch = 1,
+                             .queries = 1,
+                             .keys = position + 1,
+                             .heads = s.heads,
+                             .kv_heads = s.kv_heads,
+                             .width = width,
+                             .scale = s.attention_scale,
+                             .causal = true,
+                             .window = layer.window,
+                             .softcap = s.attention_softcap};
+  const int64_t first = layer.window > 0 ? std::max(0, position + 1 - layer.window) : 0;
+  attention_one_query(shape, q.data(), keys, row, values, row, first, position + 1, seen.data(),
+                      nullptr, 0);
+  multiply(seen.data(), std::array{Product{&layer.o, out}});
+}
+
+}  // namespace
+
+bool can_decode(const LinearTerms& map) {
+  const Weight& weight = *map.weight;
+  const auto plain = [](const mx::array& array) {
+    return array.is_available() && array.flags().row_contiguous;
+  };
+  if (!plain(weight.data) || !is_plain_float32(map.bias)) return false;
+  if (map.lora && !(plain(map.lora->a) && plain(map.lora->b) &&
+                    map.lora->a.dtype() == mx::float32 && map.lora->b.dtype() == mx::float32))
+    return false;
+  if (!weight.quantized()) return is_float(weight.data.dtype());
+  return weight.biases && plain(*weight.scales) && plain(*weight.biases) &&
+         is_float(weight.scales->dtype()) && weight.scales->dtype() == weight.biases->dtype() &&
+         supports_packing(weight.bits, weight.group_size);
+}
+
+void decode_layer(const DecodeLayer& layer, const DecodeSettings& settings, int position,
+                  std::span<float> x, float* keys, float* values) {
+  const int64_t channels = static_cast<int64_t>(x.size());
+  const float eps = settings.norm_eps;
+  std::vector<float> normed(x.size()), delta(x.size());
+  rms_norm_rows(x.data(), nullptr, layer.attention_norm->data<float>(), nullptr, normed.data(), 1,
+                channels, eps);
+  attend(layer, settings, position, normed.data(), delta.data(), keys, values);
+  norm_heads(layer.attention_output_norm, delta.data(), 1, channels, eps);
+  add(x, delta);
+
+  rms_norm_rows(x.data(), nullptr, layer.mlp_norm->data<float>(), nullptr, normed.data(), 1,
+                channels, eps);
+  std::vector<float> gate(static_cast<size_t>(layer.gate.weight->rows())), up(gate.size());
+  multiply(normed.data(),
+           std::array{Product{&layer.gate, gate.data()}, Product{&layer.up, up.data()}});
+  gated_forward(gate.data(), up.data(), gate.data(), static_cast<int64_t>(gate.size()),
+                settings.gate);
+  multiply(gate.data(), std::array{Product{&layer.down, delta.data()}});
+  norm_heads(layer.mlp_output_norm, delta.data(), 1, channels, eps);
+  add(x, delta);
+}
+
+void decode_head(const mx::array& norm, const LinearTerms& head, float norm_eps,
+                 std::span<const float> x, std::span<float> logits) {
+  std::vector<float> normed(x.size());
+  rms_norm_rows(x.data(), nullptr, norm.data<float>(), nullptr, normed.data(), 1,
+                static_cast<int64_t>(x.size()), norm_eps);
+  multiply(normed.data(), std::array{Product{&head, logits.data()}});
+}
+
+}  // namespace toolkit::tensor::cpu
