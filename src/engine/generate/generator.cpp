@@ -135,7 +135,10 @@ void Generator::step(std::span<const int32_t> ids, bool need_logits) {
 
 bool Generator::prefill(std::span<const int32_t> ids, const GenerateOptions& options) {
   cache_.reserve(cache_.length() + static_cast<int>(ids.size()));
-  const size_t chunk = static_cast<size_t>(std::max(1, options.prefill_tokens));
+  // Pieces of equal size: a short last one would read all weights for a few tokens.
+  const size_t limit = static_cast<size_t>(std::max(1, options.prefill_tokens));
+  const size_t pieces = (ids.size() + limit - 1) / limit;
+  const size_t chunk = (ids.size() + pieces - 1) / std::max<size_t>(pieces, 1);
   while (!ids.empty()) {
     if (options.interrupted && options.interrupted()) return false;
     const size_t count = std::min(chunk, ids.size());
