@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/checkpoint/adapter.h"
 #include "mlx/mlx.h"
+#include "models/resolve.h"
 #include "projects/evaluate/command.h"
 #include "projects/evaluate/run.h"
 
@@ -102,6 +104,26 @@ TEST_SUITE("unit") {
     folder.write("test.jsonl", "");
     CHECK(message({.model = kModel, .data = folder.path.string()}).find("no rows") !=
           std::string::npos);
+  }
+}
+
+TEST_SUITE("reference") {
+  TEST_CASE("the loss of SmolLM2 on rows of the dictionary is transformers'") {
+    std::filesystem::path sample;
+    for (const models::SampleModel& model : models::sample_models()) sample = model.path;
+    if (sample.empty()) {
+      std::printf("SKIPPED: sample://smollm2-135m is not installed (scripts/setup)\n");
+      return;
+    }
+    // tests/fixtures/smollm2/expected.json: rows_loss, rows_tokens, rows_supervised of the first 8
+    // rows.
+    const std::filesystem::path data =
+        std::filesystem::path(TOOLKIT_SOURCE_DIR) / "examples/data/dictionary";
+    const Result result =
+        run({.model = sample.string(), .data = data.string(), .split = "train", .limit = 8}, true);
+    CHECK(result.tokens == 511);
+    CHECK(result.supervised_tokens == 208);
+    CHECK(result.model.loss.value == doctest::Approx(3.8444552).epsilon(1e-4));
   }
 }
 
