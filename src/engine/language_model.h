@@ -14,7 +14,7 @@ namespace toolkit::engine {
 
 /// A decoder with everything needed to talk to it.
 struct LanguageModel {
-  std::string name;                 // as the user gave it
+  std::string name;  // as the user gave it
   std::filesystem::path path;
   std::unique_ptr<models::Decoder> decoder;
   std::shared_ptr<const text::Tokenizer> tokenizer;

@@ -12,9 +12,12 @@ tensor::LinearTerms Linear::terms() const {
           .lora = lora ? &*lora : nullptr};
 }
 
-mx::array Linear::operator()(const mx::array& x) const { return tensor::linear(x, terms(), compute); }
+mx::array Linear::operator()(const mx::array& x) const {
+  return tensor::linear(x, terms(), compute);
+}
 
-std::vector<mx::array> apply_together(const mx::array& x, std::initializer_list<const Linear*> layers) {
+std::vector<mx::array> apply_together(const mx::array& x,
+                                      std::initializer_list<const Linear*> layers) {
   std::vector<tensor::LinearTerms> maps;
   for (const Linear* layer : layers) maps.push_back(layer->terms());
   return tensor::linear_group(x, maps, (*layers.begin())->compute);

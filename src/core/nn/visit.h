@@ -9,9 +9,9 @@
 
 namespace toolkit::nn {
 
-/// Layers are plain structs with one `template <class V> void visit(V& v)` that names the members in
+/// Layers are plain structs with one `template <class V> void visit(V& v)` that names members in
 /// the checkpoint's own words: `v("q_proj", q_proj)`. Walker turns that into full dotted paths.
-/// `Callback` has operator()(const std::string& path, Linear&), (…, Embedding&) and (…, mx::array&).
+/// `Callback` has operator()(const std::string& path, T&) for Linear, Embedding and mx::array.
 template <class Callback>
 class Walker {
  public:

@@ -8,11 +8,11 @@
 namespace toolkit::tensor {
 
 struct AttentionOptions {
-  float scale = 1.0f;         // of q k^T, before softcap
-  bool causal = true;         // query t sees keys <= t + (S - T)
-  int window = 0;             // sliding window: only the last `window` keys; 0: all
-  float softcap = 0.0f;       // scores = softcap * tanh(scores / softcap); 0: none (Gemma 2)
-  /// Packed rows: (B, T) int32 segment ids; a query sees only keys of its own segment. Requires S == T.
+  float scale = 1.0f;    // of q k^T, before softcap
+  bool causal = true;    // query t sees keys <= t + (S - T)
+  int window = 0;        // sliding window: only the last `window` keys; 0: all
+  float softcap = 0.0f;  // scores = softcap * tanh(scores / softcap); 0: none (Gemma 2)
+  /// Packed rows: (B, T) int32 segment ids; a query sees only keys of its own segment; S == T.
   /// Segments are runs of equal ids; id -1 marks padding.
   std::optional<mx::array> segments = std::nullopt;
 };

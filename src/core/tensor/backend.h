@@ -11,7 +11,7 @@ enum class Compute {
   kInt8,      // frozen weights in int8 per output row, activations in int8 per token, int32 sums
 };
 
-Compute compute_from_name(const std::string& name);  // "f32" | "bf16" | "int8"; throws Error(kUserInput)
+Compute compute_from_name(const std::string& name);  // "f32" | "bf16" | "int8"; throws Error
 const char* compute_name(Compute compute);
 
 /// True when ops run on our own CPU primitives: MLX's default device is the CPU and the kernels
@@ -26,8 +26,8 @@ void use_plain_graph(bool plain);
 std::string cpu_kernel_target();
 
 /// Call once at program start, before the first array: makes the C allocator keep and reuse the
-/// large blocks that MLX's CPU allocator asks for (each would otherwise be mapped and faulted anew),
-/// and picks the device.
+/// large blocks that MLX's CPU allocator asks for (each would otherwise be mapped anew), and picks
+/// the device.
 void initialize();
 
 }  // namespace toolkit::tensor

@@ -7,7 +7,7 @@
 namespace toolkit::tensor {
 
 /// y = x / sqrt(mean(x^2) + eps) * weight, over the last axis.
-///   x (..., C), weight (C)  ->  (..., C). Differentiable in x and weight. (Zhang & Sennrich 2019, arXiv:1910.07467)
+///   x (..., C), weight (C)  ->  (..., C). Differentiable in x and weight. (arXiv:1910.07467)
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
 
 /// Residual add and norm in one pass: s = x + delta, y = rms_norm(s). Returns {s, y}.

@@ -4,9 +4,9 @@
 
 namespace toolkit::tensor {
 
-/// Rotates query or key pairs (i, i + D'/2) by position: the "half split" convention of Hugging Face.
+/// Rotates query or key pairs (i, i + D'/2) by position: Hugging Face's "half split" convention.
 ///   x            (B, T, H, D)
-///   frequencies  (D'/2) f32, angle per position of each pair, D' <= D even; the rest passes through.
+///   frequencies  (D'/2) f32, angle per position of each pair, D' <= D even; the rest passes.
 ///                Scaling (linear, llama3, yarn) is in the frequencies and in `scale`.
 ///   offset       position of x[:, 0]
 ///   scale        multiplies the rotated part (yarn's attention factor; 1 otherwise)

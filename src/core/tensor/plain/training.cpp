@@ -40,8 +40,9 @@ AdamwResult adamw(std::span<const mx::array> parameters, std::span<const mx::arr
   const mx::array norm = mx::multiply(mx::sqrt(total), mx::array(step.gradient_scale));
   mx::array factor = mx::array(step.gradient_scale);
   if (step.max_norm > 0.0f)
-    factor = mx::multiply(factor, mx::minimum(mx::array(1.0f), mx::divide(mx::array(step.max_norm),
-                                                                        mx::add(norm, mx::array(1e-6f)))));
+    factor = mx::multiply(
+        factor, mx::minimum(mx::array(1.0f),
+                            mx::divide(mx::array(step.max_norm), mx::add(norm, mx::array(1e-6f)))));
   const mx::array finite = mx::isfinite(norm);
   const float correction1 = 1.0f - std::pow(step.beta1, static_cast<float>(step.step));
   const float correction2 = 1.0f - std::pow(step.beta2, static_cast<float>(step.step));
@@ -57,7 +58,8 @@ AdamwResult adamw(std::span<const mx::array> parameters, std::span<const mx::arr
     const mx::array change = mx::divide(mx::divide(m, mx::array(correction1)), denominator);
     const mx::array decayed =
         mx::multiply(parameters[i], mx::array(1.0f - step.learning_rate * step.weight_decay));
-    const mx::array moved = mx::subtract(decayed, mx::multiply(change, mx::array(step.learning_rate)));
+    const mx::array moved =
+        mx::subtract(decayed, mx::multiply(change, mx::array(step.learning_rate)));
     result.parameters.push_back(mx::where(finite, moved, parameters[i]));
     result.first_moments.push_back(mx::where(finite, m, first_moments[i]));
     result.second_moments.push_back(mx::where(finite, v, second_moments[i]));
