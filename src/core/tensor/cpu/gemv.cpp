@@ -84,41 +84,55 @@ HWY_INLINE void store_row(const GemvMap& map, int64_t row, int64_t first, const 
   }
 }
 
-/// One row of a quantized weight against kInputs inputs from `first` on: the sum over groups of
-/// scale * (q . x) + bias * sum(x).
-template <int kBits, int kInputs>
-HWY_INLINE void quantized_row(const GemvMap& map, int64_t row, const float* HWY_RESTRICT scales,
-                              const float* HWY_RESTRICT biases, const float* group_sums,
-                              const Inputs& inputs, int64_t first) {
+/// What the rows of one block share.
+struct BlockScales {
+  const float* scales;  // (rows, groups)
+  const float* biases;
+  const float* group_sums;  // (inputs, groups), padded with zeros
+};
+
+/// kRows rows of a quantized weight against kInputs inputs from `first` on: the sum over groups of
+/// scale * (q . x) + bias * sum(x). Rows go together so that the ends of their sums overlap.
+template <int kBits, int kInputs, int kRows>
+HWY_INLINE void quantized_rows(const GemvMap& map, int64_t row, const BlockScales& block,
+                               int64_t row_in_block, const Inputs& inputs, int64_t first) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
   const WeightView& weight = map.weight;
-  const int64_t groups = weight.groups(), steps = weight.group_size / kStep,
-                columns = inputs.columns;
-  const int64_t padded = groups + kPadding;
-  const uint8_t* bytes =
-      static_cast<const uint8_t*>(weight.data) + row * weight.words_per_row() * 4;
+  const int64_t groups = weight.groups(), columns = inputs.columns, padded = groups + kPadding;
+  const int64_t steps = weight.group_size / kStep, row_bytes = weight.words_per_row() * 4;
+  const uint8_t* bytes = static_cast<const uint8_t*>(weight.data) + row * row_bytes;
+  const float* scales = block.scales + row_in_block * groups;
+  const float* biases = block.biases + row_in_block * groups;
   const float* x = (kBits == 4 ? inputs.halves : inputs.plain) + first * columns;
-  V sum[kInputs], shift[kInputs];
-  for (int i = 0; i < kInputs; ++i) sum[i] = shift[i] = hn::Zero(d);
-  for (int64_t g = 0; g < groups; ++g) {
-    V part[kInputs];
-    for (int i = 0; i < kInputs; ++i) part[i] = hn::Zero(d);
-    for (int64_t s = 0; s < steps; ++s, bytes += kStep * kBits / 8, x += kStep)
-      add_step<kBits, kInputs>(bytes, x, columns, part);
-    const V scale = hn::Set(d, scales[g]);
-    for (int i = 0; i < kInputs; ++i) sum[i] = hn::MulAdd(part[i], scale, sum[i]);
-  }
+  V sum[kRows][kInputs];
+  for (int r = 0; r < kRows; ++r)
+    for (int i = 0; i < kInputs; ++i) sum[r][i] = hn::Zero(d);
   for (int64_t g = 0; g < groups; g += kLanes) {
-    const V bias = hn::LoadU(d, biases + g);
-    for (int i = 0; i < kInputs; ++i)
-      shift[i] = hn::MulAdd(bias, hn::LoadU(d, group_sums + (first + i) * padded + g), shift[i]);
+    for (int r = 0; r < kRows; ++r) {
+      const V bias = hn::LoadU(d, biases + r * groups + g);
+      for (int i = 0; i < kInputs; ++i)
+        sum[r][i] =
+            hn::MulAdd(bias, hn::LoadU(d, block.group_sums + (first + i) * padded + g), sum[r][i]);
+    }
   }
-  float values[kInputs];
-  for (int i = 0; i < kInputs; ++i)
-    values[i] = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum[i], shift[i])));
-  store_row<kInputs>(map, row, first, values);
+  for (int64_t g = 0; g < groups; ++g) {
+    for (int64_t s = 0; s < steps; ++s, bytes += kStep * kBits / 8, x += kStep) {
+      for (int r = 0; r < kRows; ++r) {
+        V part[kInputs];
+        for (int i = 0; i < kInputs; ++i) part[i] = hn::Zero(d);
+        add_step<kBits, kInputs>(bytes + r * row_bytes, x, columns, part);
+        const V scale = hn::Set(d, scales[r * groups + g]);
+        for (int i = 0; i < kInputs; ++i) sum[r][i] = hn::MulAdd(part[i], scale, sum[r][i]);
+      }
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    float values[kInputs];
+    for (int i = 0; i < kInputs; ++i) values[i] = hn::GetLane(hn::SumOfLanes(d, sum[r][i]));
+    store_row<kInputs>(map, row + r, first, values);
+  }
 }
 
 template <int kInputs>
@@ -146,27 +160,25 @@ HWY_INLINE void dense_row(const GemvMap& map, int64_t row, const Inputs& inputs,
   store_row<kInputs>(map, row, first, values);
 }
 
-struct BlockScales {
-  const float* scales;
-  const float* biases;
-  const float* group_sums;
-};
+template <int kBits, int kInputs>
+HWY_INLINE void run_quantized_rows(const GemvMap& map, int64_t begin, int64_t end,
+                                   const BlockScales& block, const Inputs& inputs, int64_t first) {
+  constexpr int kRows = kInputs == 1 ? 4 : kInputs == 2 ? 2 : 1;
+  int64_t row = begin;
+  for (; row + kRows <= end; row += kRows)
+    quantized_rows<kBits, kInputs, kRows>(map, row, block, row - begin, inputs, first);
+  for (; row < end; ++row)
+    quantized_rows<kBits, kInputs, 1>(map, row, block, row - begin, inputs, first);
+}
 
 template <int kInputs>
 HWY_NOINLINE void run_rows(const GemvMap& map, int64_t begin, int64_t end, const BlockScales& block,
                            const Inputs& inputs, int64_t first) {
-  const int64_t groups = map.weight.quantized() ? map.weight.groups() : 0;
-  for (int64_t row = begin; row < end; ++row) {
-    const float* scales = block.scales + (row - begin) * groups;
-    const float* biases = block.biases + (row - begin) * groups;
-    if (map.weight.bits == 4) {
-      quantized_row<4, kInputs>(map, row, scales, biases, block.group_sums, inputs, first);
-    } else if (map.weight.bits == 8) {
-      quantized_row<8, kInputs>(map, row, scales, biases, block.group_sums, inputs, first);
-    } else {
-      dense_row<kInputs>(map, row, inputs, first);
-    }
-  }
+  if (map.weight.bits == 4)
+    return run_quantized_rows<4, kInputs>(map, begin, end, block, inputs, first);
+  if (map.weight.bits == 8)
+    return run_quantized_rows<8, kInputs>(map, begin, end, block, inputs, first);
+  for (int64_t row = begin; row < end; ++row) dense_row<kInputs>(map, row, inputs, first);
 }
 
 /// Rows [begin, end) of one map.
