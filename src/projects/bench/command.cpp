@@ -18,25 +18,26 @@ template <class Settings, class Measure, class Table>
 cli::Command verb(const char* name, const char* summary, std::vector<std::string> examples,
                   Measure measure, Table table) {
   const auto config = std::make_shared<Settings>();
-  return {.name = name,
-          .summary = summary,
-          .description =
-              "Measure on a quiet machine. With --peers the same is asked of the other "
-              "programs, one after the other; their Python packages come with `scripts/setup --peers`.",
-          .examples = std::move(examples),
-          .fields = describe(*config),
-          .run = [=](const cli::Context& context) {
-            const nlohmann::json results = measure(*config, [&](const std::string& run) {
-              if (!context.quiet) fmt::print(stderr, "measuring {} ...\n", run);
-            });
-            if (!context.json && !context.quiet) {
-              fmt::print("{}\n{}, {} cores, kernels {}\n", table(results),
-                         results["machine"]["cpu"].get<std::string>(),
-                         results["machine"]["cores"].get<int>(),
-                         results["machine"]["kernels"].get<std::string>());
-            }
-            return results;
-          }};
+  return {
+      .name = name,
+      .summary = summary,
+      .description =
+          "Measure on a quiet machine. With --peers the same is asked of the other "
+          "programs, one after the other; their Python packages come with `scripts/setup --peers`.",
+      .examples = std::move(examples),
+      .fields = describe(*config),
+      .run = [=](const cli::Context& context) {
+        const nlohmann::json results = measure(*config, [&](const std::string& run) {
+          if (!context.quiet) fmt::print(stderr, "measuring {} ...\n", run);
+        });
+        if (!context.json && !context.quiet) {
+          fmt::print("{}\n{}, {} cores, kernels {}\n", table(results),
+                     results["machine"]["cpu"].get<std::string>(),
+                     results["machine"]["cores"].get<int>(),
+                     results["machine"]["kernels"].get<std::string>());
+        }
+        return results;
+      }};
 }
 
 }  // namespace
