@@ -15,6 +15,7 @@
 #include "engine/measure/choose_compute.h"
 #include "models/resolve.h"
 #include "projects/finetune/data_sets.h"
+#include "projects/finetune/memory_plan.h"
 #include "projects/finetune/output_files.h"
 #include "projects/finetune/sample_answer.h"
 
@@ -251,6 +252,8 @@ Result run(const Config& config, report::RunLog& log, bool quiet) {
   engine::LanguageModel model = engine::load_language_model(config.model, compute);
   check_length(config, model.decoder->config());
   const Data data = make_batches(config, splits, model, result);
+  check_memory(model.decoder->config(), data.train->shape().tokens(), config.checkpoint_layers,
+               platform::available_memory_bytes());
 
   checkpoint::Adapter form{.rank = config.rank,
                            .scale = static_cast<float>(config.alpha / config.rank),
