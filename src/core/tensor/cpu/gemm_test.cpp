@@ -1,0 +1,180 @@
+// The kernels by themselves, without MLX, so that scripts/neon_check can run them under an
+// emulator.
+
+#include "core/tensor/cpu/gemm.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "core/tensor/cpu/gemv.h"
+#include "core/tensor/cpu/int8_gemm.h"
+
+using namespace toolkit::tensor::cpu;
+
+namespace {
+
+std::vector<float> noise(int64_t count, unsigned seed) {
+  std::minstd_rand random(seed);
+  std::uniform_real_distribution<float> values(-1.0f, 1.0f);
+  std::vector<float> result(static_cast<size_t>(count));
+  for (float& value : result) value = values(random);
+  return result;
+}
+
+/// c (m, n) = a (m, k) b (k, n), the slow way.
+std::vector<float> product(const std::vector<float>& a, const std::vector<float>& b, int64_t m,
+                           int64_t k, int64_t n) {
+  std::vector<float> c(static_cast<size_t>(m * n));
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t l = 0; l < k; ++l)
+        sum += static_cast<double>(a[static_cast<size_t>(i * k + l)]) *
+               b[static_cast<size_t>(l * n + j)];
+      c[static_cast<size_t>(i * n + j)] = static_cast<float>(sum);
+    }
+  return c;
+}
+
+std::vector<float> transposed(const std::vector<float>& a, int64_t rows, int64_t columns) {
+  std::vector<float> result(a.size());
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      result[static_cast<size_t>(j * rows + i)] = a[static_cast<size_t>(i * columns + j)];
+  return result;
+}
+
+float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  float largest = 0.0f;
+  for (size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+/// A packed weight and the same numbers as floats.
+struct Packed {
+  std::vector<uint32_t> words;
+  std::vector<float> scales, biases, dense;
+  WeightView view;
+
+  Packed(int64_t rows, int64_t columns, int bits)
+      : words(static_cast<size_t>(rows * columns * bits / 32)),
+        scales(noise(rows * columns / 32, 5)),
+        biases(noise(rows * columns / 32, 6)),
+        dense(static_cast<size_t>(rows * columns)) {
+    std::minstd_rand random(7);
+    for (uint32_t& word : words) word = static_cast<uint32_t>(random()) * 2654435761u;
+    for (float& scale : scales) scale /= static_cast<float>(1 << bits);
+    const int per_word = 32 / bits;
+    for (size_t i = 0; i < dense.size(); ++i) {
+      const uint32_t word = words[i / static_cast<size_t>(per_word)];
+      const uint32_t q = word >> (static_cast<int>(i) % per_word * bits) & ((1u << bits) - 1);
+      dense[i] = scales[i / 32] * static_cast<float>(q) + biases[i / 32];
+    }
+    view = {.data = words.data(),
+            .scales = scales.data(),
+            .biases = biases.data(),
+            .rows = rows,
+            .columns = columns,
+            .group_size = 32,
+            .bits = bits};
+  }
+  RightFactor factor(RightFactor::Form form) const {
+    return {.form = form, .weight = view, .scales = scales.data(), .biases = biases.data()};
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("unit") {
+  TEST_CASE("gemm: sums of products of plain matrices, with bias and accumulation") {
+    for (const int64_t m : {1, 7, 12, 25})
+      for (const int64_t n : {1, 8, 31, 70}) {
+        const int64_t k = 37, r = 3;
+        const std::vector<float> a = noise(m * k, 1), b = noise(k * n, 2), low = noise(m * r, 3),
+                                 up = noise(r * n, 4);
+        const std::vector<float> up_t = transposed(up, r, n), bias = noise(n, 8);
+        std::vector<float> c(static_cast<size_t>(m * n), 1.0f), expected = product(a, b, m, k, n);
+        const std::vector<float> extra = product(low, up, m, r, n);
+        for (size_t i = 0; i < expected.size(); ++i)
+          expected[i] += 0.5f * extra[i] + 1.0f + bias[i % static_cast<size_t>(n)];
+        const GemmTerm terms[] = {{a.data(), k, k, {.matrix = b.data(), .stride = n}},
+                                  {low.data(),
+                                   r,
+                                   r,
+                                   {.form = RightFactor::Form::kMatrixTransposed,
+                                    .matrix = up_t.data(),
+                                    .stride = r,
+                                    .factor = 0.5f}}};
+        gemm(terms,
+             {.c = c.data(), .stride = n, .m = m, .n = n, .bias = bias.data(), .accumulate = true});
+        CHECK(largest_difference(c, expected) < 1e-4f);
+      }
+  }
+
+  TEST_CASE("gemm, gemv: packed weights in both directions") {
+    for (const int bits : {4, 8}) {
+      const int64_t rows = 64, columns = 96;
+      const Packed weight(rows, columns, bits);
+      for (const int64_t m : {1, 5, 14}) {
+        const std::vector<float> x = noise(m * columns, 1), dy = noise(m * rows, 2);
+        const std::vector<float> y =
+            product(x, transposed(weight.dense, rows, columns), m, columns, rows);
+        const std::vector<float> dx = product(dy, weight.dense, m, rows, columns);
+        std::vector<float> got(y.size()), got_dx(dx.size());
+        const GemmTerm forward{x.data(), columns, columns,
+                               weight.factor(RightFactor::Form::kWeightTransposed)};
+        gemm({&forward, 1}, {.c = got.data(), .stride = rows, .m = m, .n = rows});
+        CHECK(largest_difference(got, y) < 1e-4f);
+        const GemmTerm backward{dy.data(), rows, rows, weight.factor(RightFactor::Form::kWeight)};
+        gemm({&backward, 1}, {.c = got_dx.data(), .stride = columns, .m = m, .n = columns});
+        CHECK(largest_difference(got_dx, dx) < 1e-4f);
+        if (m > kMostGemvInputs) continue;
+        std::vector<float> few(y.size());
+        const GemvMap map{weight.view, few.data(), rows};
+        gemv(x.data(), m, {&map, 1});
+        CHECK(largest_difference(few, y) < 1e-4f);
+      }
+    }
+  }
+
+  TEST_CASE("outer products: sums over rows") {
+    const int64_t m = 19, r = 15, n = 45;
+    const std::vector<float> s = noise(m * r, 1), x = noise(m * n, 2);
+    std::vector<float> got(static_cast<size_t>(r * n)),
+        expected = product(transposed(s, m, r), x, r, m, n);
+    for (float& value : expected) value *= 2.0f;
+    sum_outer_products({s.data(), r, x.data(), n, m, r, n, 2.0f}, got.data());
+    CHECK(largest_difference(got, expected) < 1e-4f);
+  }
+
+  TEST_CASE("int8: the error of rounding and no more, in both directions") {
+    const int64_t m = 14, rows = 80, columns = 96;
+    const Packed packed(rows, columns, 8);
+    const auto weight = make_int8_weight(packed.view);
+    const std::vector<float> x = noise(m * columns, 1), dy = noise(m * rows, 2);
+    const std::vector<float> y =
+        product(x, transposed(packed.dense, rows, columns), m, columns, rows);
+    const std::vector<float> dx = product(dy, packed.dense, m, rows, columns);
+    std::vector<float> got(y.size()), got_dx(dx.size());
+    Int8Rows q = scratch_rows(Scratch::kQuantized, m, columns);
+    quantize_rows({.x = x.data(), .x_stride = columns, .m = m, .columns = columns}, q);
+    int8_gemm({.weight = weight.get(), .row_count = rows, .a = q},
+              {.c = got.data(), .stride = rows, .m = m, .n = rows});
+    CHECK(largest_difference(got, y) < 0.15f);
+    q = scratch_rows(Scratch::kQuantized, m, rows);
+    quantize_rows({.x = dy.data(),
+                   .x_stride = rows,
+                   .m = m,
+                   .columns = rows,
+                   .column_factors = weight->scales.data()},
+                  q);
+    int8_gemm({.weight = weight.get(), .backward = true, .row_count = rows, .a = q},
+              {.c = got_dx.data(), .stride = columns, .m = m, .n = columns});
+    CHECK(largest_difference(got_dx, dx) < 0.15f);
+  }
+}
