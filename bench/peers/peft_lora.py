@@ -104,11 +104,13 @@ def main():
         optimizer.zero_grad(set_to_none=True)
         seconds.append(time.perf_counter() - start)
         tokens.append(real_tokens(batch))
-    warm_steps = 2 if options.compile and len(batches) > 2 else 1  # torch.compile may compile twice
+    # torch.compile compiles again in some later step; the median step has no part in that.
+    middle = sorted(seconds[1:])[len(seconds[1:]) // 2]
+    rate = options.row_length / middle if options.compile else sum(tokens[1:]) / sum(seconds[1:])
     after = validate(model, valid)
     report(peer="peft", rows=options.rows, compile=options.compile, steps=len(batches), tokens=sum(tokens),
            supervised_tokens=sum(int((b["labels"][:, 1:] != -100).sum()) for b in batches), seconds=sum(seconds),
-           tokens_per_second=sum(tokens[warm_steps:]) / sum(seconds[warm_steps:]), validation_loss_before=before,
+           tokens_per_second=rate, step_seconds=seconds, validation_loss_before=before,
            validation_loss_after=after,
            versions={name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")})
 
