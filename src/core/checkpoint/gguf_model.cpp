@@ -55,7 +55,11 @@ class GgufModel : public ModelFiles {
   std::string config_json() const override { return config_.dump(2); }
   std::optional<std::string> tokenizer_json() const override {
     if (!vocabulary_) return std::nullopt;
-    return text::tokenizer_json_from_gguf(*vocabulary_);
+    try {
+      return text::tokenizer_json_from_gguf(*vocabulary_);
+    } catch (const Error& error) {
+      fail(error.kind(), "{}: {}", path_.string(), error.what());
+    }
   }
   std::optional<std::string> chat_template() const override {
     return header_.text("tokenizer.chat_template");

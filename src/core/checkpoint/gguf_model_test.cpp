@@ -318,6 +318,13 @@ TEST_SUITE("unit") {
     };
     CHECK(model(3, 0)->stop_ids() == std::vector<int32_t>{0, 1});
     CHECK(model(3, 0)->eos_token() == "<|endoftext|>");
+    SmallGguf unknown("llama");
+    unknown.text("tokenizer.ggml.model", "nope");
+    GgufBuilder one_token;
+    one_token.text("tokenizer.ggml.tokens").number<uint32_t>(9).number<uint32_t>(8);
+    unknown.file_key(one_token.number<uint64_t>(1).text("a"));
+    const auto files = unknown.open();
+    CHECK_THROWS_WITH_AS(files->tokenizer_json(), doctest::Contains("model.gguf: "), Error);
     CHECK_THROWS_WITH_AS(
         model(2, 0), doctest::Contains("expected 3 entries in tokenizer.ggml.token_type"), Error);
     CHECK_THROWS_WITH_AS(model(3, 3), doctest::Contains("a token id below 3, found 3"), Error);
