@@ -39,7 +39,55 @@ fn keep_spaces(processor: PostProcessorWrapper) -> PostProcessorWrapper {
     }
 }
 
+/// Value of a base64 letter; anything else ends the number being read.
+fn base64_digit(letter: u8) -> Option<u64> {
+    match letter {
+        b'A'..=b'Z' => Some(u64::from(letter - b'A')),
+        b'a'..=b'z' => Some(u64::from(letter - b'a') + 26),
+        b'0'..=b'9' => Some(u64::from(letter - b'0') + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}
+
+/// A SentencePiece character map begins with the byte size of its trie, little-endian; the crate
+/// reserves that much before it looks whether so much is there.
+fn check_character_map(base64: &str) -> Result<(), Failure> {
+    let held = base64.len() as u64 / 4 * 3;
+    let mut bits: u64 = 0;
+    for letter in base64.bytes().chain(std::iter::repeat(b'A')).take(6) {
+        bits = bits << 6 | base64_digit(letter).unwrap_or(0);
+    }
+    let stated = u64::from(((bits >> 4) as u32).swap_bytes());
+    if stated > held {
+        return Err(Failure::invalid(format!(
+            "precompiled_charsmap states a trie of {stated} bytes, but holds {held} in all"
+        )));
+    }
+    Ok(())
+}
+
+fn check_character_maps(value: &serde_json::Value) -> Result<(), Failure> {
+    match value {
+        serde_json::Value::Array(items) => items.iter().try_for_each(check_character_maps),
+        serde_json::Value::Object(members) => members.iter().try_for_each(|(name, member)| {
+            match member.as_str() {
+                Some(text) if name == "precompiled_charsmap" => check_character_map(text),
+                _ => check_character_maps(member),
+            }
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn load(json: &str) -> Result<Tokenizer, Failure> {
+    // A name may be written with escapes, so a backslash before a "u" asks for the look too.
+    if json.contains("precompiled_charsmap") || json.contains("\\u00") {
+        let value: serde_json::Value =
+            serde_json::from_str(json).map_err(|e| Failure::invalid(e.to_string()))?;
+        check_character_maps(&value)?;
+    }
     let mut inner = Tokenizer::from_str(json).map_err(|e| Failure::invalid(e.to_string()))?;
     inner.with_padding(None);
     inner.with_truncation(None).map_err(|e| Failure::invalid(e.to_string()))?;

@@ -106,6 +106,21 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE(
+      "a character map that states more than it holds is refused before memory is asked for") {
+    const std::string json =
+        R"({"version": "1.0", "normalizer": {"type": "Precompiled",
+            "precompiled_charsmap": "////fwAA"}, "model": {"type": "BPE", "vocab": {}, "merges": []}})";
+    try {
+      Tokenizer::from_json(json, "tokenizer.json");
+      FAIL("expected an error");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kUserInput);
+      CHECK(std::string(error.what()).find("states a trie of 2147483647 bytes") !=
+            std::string::npos);
+    }
+  }
+
   TEST_CASE("padding and truncation of the file are switched off") {
     std::string json = tokenizer_json_from_gguf(tiny_byte_level_vocabulary());
     const std::string limits =

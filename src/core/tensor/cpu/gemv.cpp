@@ -7,6 +7,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/tensor/cpu/gemv.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -18,6 +19,7 @@ namespace toolkit::tensor::cpu::HWY_NAMESPACE {
 constexpr int64_t kRowsPerBlock = 8;  // whose scales are converted together
 constexpr int64_t kStep = 32;         // the smallest group
 constexpr int64_t kPadding = 16;      // floats that a vector may read past the end
+constexpr int64_t kAhead = 8192;      // bytes of a weight asked for before they are used
 
 /// The inputs as the kernels like them, made once per call.
 struct Inputs {
@@ -135,6 +137,55 @@ HWY_INLINE void quantized_rows(const GemvMap& map, int64_t row, const BlockScale
   }
 }
 
+#if HWY_TARGET == HWY_AVX3
+/// The same for 4 bits with vectors of 16: the values of a group are a table of one register, and a
+/// nibble picks its value (the permutation looks at the low four bits only), ready to be
+/// multiplied.
+template <int kInputs, int kRows>
+HWY_INLINE void table_rows(const GemvMap& map, int64_t row, const BlockScales& block,
+                           int64_t row_in_block, const Inputs& inputs, int64_t first) {
+  const hn::ScalableTag<float> d;
+  using V = hn::Vec<decltype(d)>;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::Rebind<uint8_t, decltype(d)> du8;
+  const WeightView& weight = map.weight;
+  const int64_t groups = weight.groups(), columns = inputs.columns;
+  const int64_t steps = weight.group_size / kStep, row_bytes = weight.words_per_row() * 4;
+  const uint8_t* bytes = static_cast<const uint8_t*>(weight.data) + row * row_bytes;
+  const float* scales = block.scales + row_in_block * groups;
+  const float* biases = block.biases + row_in_block * groups;
+  const float* x = inputs.halves + first * columns;
+  const V numbers = hn::Iota(d, 0.0f);
+  V low[kRows][kInputs], high[kRows][kInputs];
+  for (int r = 0; r < kRows; ++r)
+    for (int i = 0; i < kInputs; ++i) low[r][i] = high[r][i] = hn::Zero(d);
+  for (int64_t g = 0; g < groups; ++g) {
+    V table[kRows];
+    for (int r = 0; r < kRows; ++r)
+      table[r] = hn::MulAdd(hn::Set(d, scales[r * groups + g]), numbers,
+                            hn::Set(d, biases[r * groups + g]));
+    for (int64_t s = 0; s < steps; ++s, bytes += kStep / 2, x += kStep) {
+      for (int r = 0; r < kRows; ++r) {
+        const auto pairs = hn::PromoteTo(du, hn::LoadU(du8, bytes + r * row_bytes));
+        const V even = hn::TableLookupLanes(table[r], hn::Indices512<float>{pairs.raw});
+        const V odd =
+            hn::TableLookupLanes(table[r], hn::Indices512<float>{hn::ShiftRight<4>(pairs).raw});
+        for (int i = 0; i < kInputs; ++i) {
+          low[r][i] = hn::MulAdd(even, hn::LoadU(d, x + i * columns), low[r][i]);
+          high[r][i] = hn::MulAdd(odd, hn::LoadU(d, x + i * columns + kStep / 2), high[r][i]);
+        }
+      }
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    float values[kInputs];
+    for (int i = 0; i < kInputs; ++i)
+      values[i] = hn::GetLane(hn::SumOfLanes(d, hn::Add(low[r][i], high[r][i])));
+    store_row<kInputs>(map, row + r, first, values);
+  }
+}
+#endif
+
 template <int kInputs>
 HWY_INLINE void dense_row(const GemvMap& map, int64_t row, const Inputs& inputs, int64_t first) {
   const hn::ScalableTag<float> d;
@@ -165,6 +216,14 @@ HWY_INLINE void run_quantized_rows(const GemvMap& map, int64_t begin, int64_t en
                                    const BlockScales& block, const Inputs& inputs, int64_t first) {
   constexpr int kRows = kInputs == 1 ? 4 : kInputs == 2 ? 2 : 1;
   int64_t row = begin;
+#if HWY_TARGET == HWY_AVX3
+  if constexpr (kBits == 4) {
+    for (; row + kRows <= end; row += kRows)
+      table_rows<kInputs, kRows>(map, row, block, row - begin, inputs, first);
+    for (; row < end; ++row) table_rows<kInputs, 1>(map, row, block, row - begin, inputs, first);
+    return;
+  }
+#endif
   for (; row + kRows <= end; row += kRows)
     quantized_rows<kBits, kInputs, kRows>(map, row, block, row - begin, inputs, first);
   for (; row < end; ++row)
@@ -179,6 +238,16 @@ HWY_NOINLINE void run_rows(const GemvMap& map, int64_t begin, int64_t end, const
   if (map.weight.bits == 8)
     return run_quantized_rows<8, kInputs>(map, begin, end, block, inputs, first);
   for (int64_t row = begin; row < end; ++row) dense_row<kInputs>(map, row, inputs, first);
+}
+
+/// Asks memory for what comes kAhead bytes after rows [begin, end): rows are short, and the
+/// processor's own prefetching starts anew at every page.
+HWY_INLINE void ask_ahead(const WeightView& weight, int64_t begin, int64_t end) {
+  const int64_t row_bytes = weight.words_per_row() * 4;
+  const uint8_t* data = static_cast<const uint8_t*>(weight.data);
+  const int64_t last = weight.rows * row_bytes;
+  const int64_t stop = std::min(end * row_bytes + kAhead, last);
+  for (int64_t at = begin * row_bytes + kAhead; at < stop; at += 64) hwy::Prefetch(data + at);
 }
 
 /// Rows [begin, end) of one map.
@@ -204,6 +273,7 @@ void run_map(const GemvMap& map, int64_t begin, int64_t end, const Inputs& input
   for (int64_t row = begin; row < end; row += kRowsPerBlock) {
     const int64_t stop = std::min(row + kRowsPerBlock, end), count = (stop - row) * groups;
     if (weight.quantized()) {
+      ask_ahead(weight, row, stop);
       convert_floats(weight.scales, weight.type, row * groups, count, scales);
       convert_floats(weight.biases, weight.type, row * groups, count, biases);
       for (int64_t j = 0; j < kPadding; ++j) biases[count + j] = 0.0f;
