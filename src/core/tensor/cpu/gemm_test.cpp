@@ -6,7 +6,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -55,33 +57,59 @@ float largest_difference(const std::vector<float>& a, const std::vector<float>& 
   return largest;
 }
 
+/// The numbers cut to five bits of mantissa, which f16 and bf16 hold exactly, and as those.
+std::vector<uint16_t> rounded(std::vector<float>& values, FloatType type) {
+  std::vector<uint16_t> halves;
+  for (float& value : values) {
+    if (std::abs(value) < 1e-3f) value = 0.0f;
+    const uint32_t bits = std::bit_cast<uint32_t>(value) & 0xfffc0000u;
+    value = std::bit_cast<float>(bits);
+    const uint32_t sign = bits >> 16 & 0x8000u, exponent = bits >> 23 & 0xffu;
+    const uint32_t half =
+        exponent == 0 ? sign : sign | (exponent - 112) << 10 | (bits >> 13 & 0x3ffu);
+    halves.push_back(static_cast<uint16_t>(type == FloatType::kFloat16 ? half : bits >> 16));
+  }
+  return halves;
+}
+
 /// A packed weight and the same numbers as floats.
 struct Packed {
   std::vector<uint32_t> words;
   std::vector<float> scales, biases, dense;
+  std::vector<uint16_t> half_scales, half_biases;
   WeightView view;
 
-  Packed(int64_t rows, int64_t columns, int bits)
+  Packed(int64_t rows, int64_t columns, int bits, int group = 32,
+         FloatType type = FloatType::kFloat32)
       : words(static_cast<size_t>(rows * columns * bits / 32)),
-        scales(noise(rows * columns / 32, 5)),
-        biases(noise(rows * columns / 32, 6)),
+        scales(noise(rows * columns / group, 5)),
+        biases(noise(rows * columns / group, 6)),
         dense(static_cast<size_t>(rows * columns)) {
     std::minstd_rand random(7);
     for (uint32_t& word : words) word = static_cast<uint32_t>(random()) * 2654435761u;
     for (float& scale : scales) scale /= static_cast<float>(1 << bits);
+    if (type != FloatType::kFloat32) {
+      half_scales = rounded(scales, type);
+      half_biases = rounded(biases, type);
+    }
     const int per_word = 32 / bits;
     for (size_t i = 0; i < dense.size(); ++i) {
       const uint32_t word = words[i / static_cast<size_t>(per_word)];
       const uint32_t q = word >> (static_cast<int>(i) % per_word * bits) & ((1u << bits) - 1);
-      dense[i] = scales[i / 32] * static_cast<float>(q) + biases[i / 32];
+      const size_t g = i / static_cast<size_t>(group);
+      dense[i] = scales[g] * static_cast<float>(q) + biases[g];
     }
     view = {.data = words.data(),
             .scales = scales.data(),
             .biases = biases.data(),
             .rows = rows,
             .columns = columns,
-            .group_size = 32,
-            .bits = bits};
+            .group_size = group,
+            .bits = bits,
+            .type = type};
+    if (half_scales.empty()) return;
+    view.scales = half_scales.data();
+    view.biases = half_biases.data();
   }
   RightFactor factor(RightFactor::Form form) const {
     return {.form = form, .weight = view, .scales = scales.data(), .biases = biases.data()};
@@ -140,6 +168,48 @@ TEST_SUITE("unit") {
         CHECK(largest_difference(few, y) < 1e-4f);
       }
     }
+  }
+
+  TEST_CASE("gemv: one input, groups and widths of every kind, scales of every type") {
+    for (const int bits : {4, 8})
+      for (const int group : {32, 64, 128})
+        for (const int64_t columns : {128, 384, 640, 1536})
+          for (const FloatType type :
+               {FloatType::kFloat32, FloatType::kFloat16, FloatType::kBFloat16}) {
+            CAPTURE(bits);
+            CAPTURE(group);
+            CAPTURE(columns);
+            const int64_t rows = 23;
+            const Packed packed(rows, columns, bits, group, type);
+            std::vector<float> x = noise(columns, 1);
+            x[5] = 300.0f;  // one that leaves few bits to the others of its group
+            const std::vector<float> y =
+                product(x, transposed(packed.dense, rows, columns), 1, columns, rows);
+            std::vector<float> got(y.size()), bias = noise(rows, 3);
+            const GemvMap map{packed.view, got.data(), rows, bias.data()};
+            gemv(x.data(), 1, {&map, 1});
+            for (size_t i = 0; i < got.size(); ++i) got[i] -= bias[i];
+            CHECK(largest_difference(got, y) < 3e-4f);
+          }
+  }
+
+  TEST_CASE("gemv: what is not a number stays visible; zeros and huge numbers are numbers") {
+    const int64_t rows = 8, columns = 96;
+    const Packed packed(rows, columns, 4);
+    std::vector<float> y(static_cast<size_t>(rows));
+    const GemvMap map{packed.view, y.data(), rows};
+    const auto result = [&](float value) {
+      std::vector<float> x(static_cast<size_t>(columns), 0.0f);
+      x[40] = value;
+      gemv(x.data(), 1, {&map, 1});
+      return y[3];
+    };
+    CHECK_FALSE(std::isfinite(result(std::numeric_limits<float>::quiet_NaN())));
+    CHECK_FALSE(std::isfinite(result(std::numeric_limits<float>::infinity())));
+    CHECK(result(0.0f) == 0.0f);
+    const float weight = packed.dense[static_cast<size_t>(3 * columns + 40)];
+    CHECK(result(1e35f) == doctest::Approx(1e35f * weight));
+    CHECK(result(1e-20f) == doctest::Approx(1e-20f * weight));
   }
 
   TEST_CASE("outer products: sums over rows") {

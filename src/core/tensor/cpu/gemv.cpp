@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/tensor/cpu/gemv_fixed.h"
 #include "core/tensor/cpu/scratch.h"
 #include "core/tensor/cpu/thread_pool.h"
 
@@ -298,21 +299,51 @@ void run_map(const GemvMap& map, int64_t begin, int64_t end, const Inputs& input
   }
 }
 
-void gemv_maps(const float* x, int64_t count, const GemvMap* maps, int64_t map_count) {
-  const Inputs inputs = arrange(x, count, maps[0].weight.columns);
+/// Shares out the rows of all maps: run(map, begin, end).
+template <class Run>
+void for_rows(const GemvMap* maps, int64_t map_count, const Run& run) {
   int64_t rows = 0;
   for (int64_t i = 0; i < map_count; ++i) rows += maps[i].weight.rows;
   // Small pieces cost more to hand out than to compute.
-  const int64_t grain =
-      std::max<int64_t>(kRowsPerBlock, 16384 / inputs.columns / kRowsPerBlock * kRowsPerBlock);
+  const int64_t grain = std::max<int64_t>(
+      kRowsPerBlock, 16384 / maps[0].weight.columns / kRowsPerBlock * kRowsPerBlock);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) {
     int64_t first = 0;
     for (int64_t i = 0; i < map_count; ++i) {
       const int64_t from = std::max<int64_t>(begin - first, 0),
                     to = std::min(end - first, maps[i].weight.rows);
-      if (from < to) run_map(maps[i], from, to, inputs);
+      if (from < to) run(maps[i], from, to);
       first += maps[i].weight.rows;
     }
+  });
+}
+
+/// Whether fixed point serves: one input, and all maps meet it in the same arrangement.
+bool can_run_fixed([[maybe_unused]] int64_t count, [[maybe_unused]] const GemvMap* maps,
+                   [[maybe_unused]] int64_t map_count) {
+#if HWY_TARGET == HWY_AVX3
+  if (count != 1 || !has_fixed_kernels()) return false;
+  const WeightView& first = maps[0].weight;
+  return std::all_of(maps, maps + map_count, [&](const GemvMap& map) {
+    return map.weight.quantized() && map.weight.bits == first.bits &&
+           map.weight.group_size == first.group_size && !map.accumulate;
+  });
+#else
+  return false;
+#endif
+}
+
+void gemv_maps(const float* x, int64_t count, const GemvMap* maps, int64_t map_count) {
+  if (can_run_fixed(count, maps, map_count)) {
+    const FixedInput input = fixed_input(maps[0].weight, x);
+    return for_rows(maps, map_count, [&](const GemvMap& map, int64_t begin, int64_t end) {
+      fixed_rows(map.weight, input, begin, end, map.y);
+      for (int64_t row = begin; map.bias && row < end; ++row) map.y[row] += map.bias[row];
+    });
+  }
+  const Inputs inputs = arrange(x, count, maps[0].weight.columns);
+  for_rows(maps, map_count, [&](const GemvMap& map, int64_t begin, int64_t end) {
+    run_map(map, begin, end, inputs);
   });
 }
 
