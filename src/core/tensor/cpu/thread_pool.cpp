@@ -52,10 +52,10 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  void run(int64_t count, int64_t chunk, const Body& body) {
+  void run(int64_t count, int64_t grain, const Body& body) {
     const std::lock_guard lock(one_job_);
     count_ = count;
-    chunk_ = chunk;
+    grain_ = grain;
     body_ = &body;
     failure_ = nullptr;
     next_.store(0, std::memory_order_relaxed);
@@ -71,13 +71,22 @@ class ThreadPool {
  private:
   static constexpr uint32_t kOpen = 1u << 31;  // below it: the number of workers inside
 
+  /// Large chunks first, single grains last: threads of unequal speed end together.
+  int64_t chunk_after(int64_t begin) const {
+    return std::max<int64_t>(1, (count_ - begin) / grain_ / (4 * threads())) * grain_;
+  }
+
   void take_chunks(int thread) {
     body_thread = thread;
     try {
       for (;;) {
-        const int64_t begin = next_.fetch_add(chunk_, std::memory_order_relaxed);
+        int64_t begin = next_.load(std::memory_order_relaxed), end;
+        do {
+          if (begin >= count_) break;
+          end = std::min(begin + chunk_after(begin), count_);
+        } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
         if (begin >= count_) break;
-        (*body_)(begin, std::min(begin + chunk_, count_), thread);
+        (*body_)(begin, end, thread);
       }
     } catch (...) {
       next_.store(count_, std::memory_order_relaxed);
@@ -119,7 +128,7 @@ class ThreadPool {
   std::atomic<int64_t> next_{0};
   std::atomic<bool> stop_{false};
   // Written while no job is open and nobody is inside.
-  int64_t count_ = 0, chunk_ = 1;
+  int64_t count_ = 0, grain_ = 1;
   const Body* body_ = nullptr;
   std::exception_ptr failure_;
 };
@@ -161,9 +170,7 @@ void parallel_for(int64_t count, int64_t grain, const Body& body) {
   if (grains == 1) return body(0, count, 0);
   const std::shared_ptr<ThreadPool> threads = current_pool();
   if (threads->threads() == 1) return body(0, count, 0);
-  // Four chunks per thread even out unequal work without much traffic on the counter.
-  const int64_t chunk = std::max<int64_t>(1, grains / (4 * threads->threads())) * grain;
-  threads->run(count, chunk, body);
+  threads->run(count, grain, body);
 }
 
 }  // namespace toolkit::tensor::cpu
