@@ -164,10 +164,7 @@ class Block {
                             .n = p_.width,
                             .accumulate = accumulate};
     if (p_.int8) {
-      // Without soft cap and smoothing the tile holds exponentials: nothing negative.
-      const bool any_sign = p_.softcap != 0.0f || p_.label_smoothing != 0.0f;
-      const Int8Rows rows =
-          scratch_rows(Scratch::kQuantizedTile, count_, columns, any_sign ? 128 : 0);
+      const Int8Rows rows = scratch_rows(Scratch::kQuantizedTile, count_, columns);
       quantize_rows({.x = logits_,
                      .x_stride = kTile,
                      .m = count_,

@@ -17,14 +17,14 @@ HWY_BEFORE_NAMESPACE();
 namespace toolkit::tensor::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void quantize_row(const QuantizeJob& job, int64_t row, const Int8Rows& to) {
+/// `count` columns from `begin` on, which share a scale.
+HWY_INLINE void quantize_group(const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
+                               int64_t count, int8_t* HWY_RESTRICT out, float& scale,
+                               int32_t& offset) {
   const hn::ScalableTag<float> d;
   const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<uint8_t, decltype(d)> du8;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), whole = job.columns / lanes * lanes;
-  const float* x = job.x + row * job.x_stride;
-  const float* factors = job.column_factors;
-  uint8_t* out = to.q + row * to.stride;
+  const hn::Rebind<int8_t, decltype(d)> di8;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), whole = count / lanes * lanes;
   const auto value_at = [&](int64_t k) HWY_ATTR {
     const auto value = hn::LoadU(d, x + k);
     return factors ? hn::Mul(value, hn::LoadU(d, factors + k)) : value;
@@ -35,28 +35,41 @@ void quantize_row(const QuantizeJob& job, int64_t row, const Int8Rows& to) {
     most = hn::Max(most, hn::Abs(value));
     poison = hn::MulAdd(value, hn::Zero(d), poison);
   }
-  float largest = hn::GetLane(hn::MaxOfLanes(d, most)),
-        bad = hn::GetLane(hn::SumOfLanes(d, poison));
-  for (int64_t k = whole; k < job.columns; ++k) {
+  float largest = hn::GetLane(hn::MaxOfLanes(d, most));
+  bool bad = !hn::AllTrue(d, hn::Eq(poison, hn::Zero(d)));
+  for (int64_t k = whole; k < count; ++k) {
     const float value = factors ? x[k] * factors[k] : x[k];
     largest = std::max(largest, std::abs(value));
-    bad += value * 0.0f;
+    bad |= !std::isfinite(value);
   }
-  const float steps = to.zero_point == 0 ? 255.0f : 127.0f;
-  // A row of zeros, or of numbers too small to divide by, is zero.
-  const float inverse = largest > 1e-30f ? steps / largest : 0.0f;
-  to.scales[row] = bad == 0.0f ? largest / steps : std::numeric_limits<float>::quiet_NaN();
+  // Zeros, or numbers too small to divide by, are zero.
+  const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
+  scale = bad ? std::numeric_limits<float>::quiet_NaN() : largest / 127.0f;
   const auto by = hn::Set(d, inverse);
-  const auto zero = hn::Set(di, to.zero_point);
-  for (int64_t k = 0; k < whole; k += lanes)
-    hn::StoreU(hn::DemoteTo(du8, hn::Add(hn::NearestInt(hn::Mul(value_at(k), by)), zero)), du8,
-               out + k);
-  for (int64_t k = whole; k < job.columns; ++k) {
-    const float value = (factors ? x[k] * factors[k] : x[k]) * inverse;
-    out[k] = static_cast<uint8_t>(
-        std::clamp(static_cast<int>(std::nearbyint(value)) + to.zero_point, 0, 255));
+  auto sums = hn::Zero(di);
+  for (int64_t k = 0; k < whole; k += lanes) {
+    const auto q = hn::NearestInt(hn::Mul(value_at(k), by));
+    sums = hn::Add(sums, q);
+    hn::StoreU(hn::DemoteTo(di8, q), di8, out + k);
   }
-  for (int64_t k = job.columns; k < to.stride; ++k) out[k] = static_cast<uint8_t>(to.zero_point);
+  int32_t sum = hn::GetLane(hn::SumOfLanes(di, sums));
+  for (int64_t k = whole; k < count; ++k) {
+    const float value = (factors ? x[k] * factors[k] : x[k]) * inverse;
+    out[k] = bad ? int8_t{0} : static_cast<int8_t>(std::nearbyint(value));
+    sum += out[k];
+  }
+  offset = -128 * sum;
+}
+
+void quantize_row(const QuantizeJob& job, int64_t row, const Int8Rows& to) {
+  const float* x = job.x + row * job.x_stride;
+  int8_t* out = to.q + row * to.stride;
+  for (int64_t g = 0; g < to.groups; ++g) {
+    const int64_t begin = g * kInt8Group, count = std::min(kInt8Group, job.columns - begin);
+    quantize_group(x + begin, job.column_factors ? job.column_factors + begin : nullptr, count,
+                   out + begin, to.scales[row * to.groups + g], to.offsets[row * to.groups + g]);
+  }
+  std::fill(out + job.columns, out + to.stride, int8_t{0});
 }
 
 void quantize(const QuantizeJob& job, const Int8Rows& out) {
@@ -82,22 +95,23 @@ void quantize_rows(const QuantizeJob& job, const Int8Rows& out) {
   HWY_DYNAMIC_DISPATCH(quantize)(job, out);
 }
 
-Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns, int zero_point) {
+Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns) {
   const int64_t stride = (columns + 31) / 32 * 32, bytes = (m * stride + 63) / 64 * 64;
-  auto* q =
-      scratch<uint8_t>(which, static_cast<size_t>(bytes) + static_cast<size_t>(m) * sizeof(float));
-  return {q, stride, reinterpret_cast<float*>(q + bytes), zero_point};
+  const int64_t groups = (columns + kInt8Group - 1) / kInt8Group;
+  auto* q = scratch<int8_t>(which, static_cast<size_t>(bytes + 8 * m * groups));
+  auto* scales = reinterpret_cast<float*>(q + bytes);
+  return {q, stride, groups, scales, reinterpret_cast<int32_t*>(scales + m * groups)};
 }
 
 namespace {
 
 constexpr int64_t kWidth = kInt8TileColumns;
+static_assert(kInt8Group == 4 * kInt8GroupQuads && kInt8Group % kInt8TileColumns == 0);
 
 /// What the columns [n, n + 32) of C need, made once per panel.
 struct Int8Panel {
   Int8Tile tile;
-  alignas(64) int32_t offsets[kWidth];
-  alignas(64) float scales[kWidth];
+  alignas(64) float ones[kWidth];
   alignas(64) float bias[kWidth];
 };
 
@@ -105,14 +119,19 @@ void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n,
                 const Int8Kernels& kernels, Int8Panel& panel) {
   const Int8Weight& weight = *p.weight;
   const int64_t columns = std::min(kWidth, output.n - n), block_bytes = 16 * weight.padded_columns;
-  const int8_t* first = weight.packed.data() + p.row_begin / 16 * block_bytes;
+  const uint8_t* first = weight.packed.data() + p.row_begin / 16 * block_bytes;
   Int8Tile& tile = panel.tile;
   const int64_t low_floats = p.rank * kWidth;
   float* low_panel = scratch<float>(Scratch::kRows, static_cast<size_t>(low_floats));
   if (p.backward) {
     const int64_t blocks = (p.row_count + 15) / 16;
-    int8_t* packed = scratch<int8_t>(Scratch::kPanel, static_cast<size_t>(blocks * 16 * kWidth));
-    kernels.repack(first + n * 16, block_bytes, blocks, packed, panel.offsets);
+    auto* packed = scratch<uint8_t>(Scratch::kPanel, static_cast<size_t>(blocks * 16 * kWidth));
+    kernels.repack(first + n * 16, block_bytes, blocks,
+                   weight.ratios.data() + n / kInt8Group * weight.padded_rows + p.row_begin,
+                   packed);
+    std::fill_n(panel.ones, kWidth, 1.0f);
+    tile.column_scales = panel.ones;
+    tile.column_scales_step = 0;
     tile.quads = blocks * 4;
     tile.b0 = packed;
     tile.b1 = packed + 64;
@@ -122,20 +141,17 @@ void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n,
     tile.b0 = first + n * weight.padded_columns;
     tile.b1 = tile.b0 + block_bytes;
     tile.b_step = 64;
+    tile.column_scales = weight.group_scales.data() + p.row_begin + n;
+    tile.column_scales_step = weight.padded_rows;
   }
   for (int64_t j = 0; j < kWidth; ++j) {
-    const int64_t row = p.row_begin + n + j;
-    if (!p.backward) panel.offsets[j] = weight.row_sums[static_cast<size_t>(row)];
-    panel.offsets[j] *= p.a.zero_point;
-    panel.scales[j] = p.backward ? 1.0f : weight.scales[static_cast<size_t>(row)];
     panel.bias[j] = output.bias && j < columns ? output.bias[n + j] : 0.0f;
     for (int64_t k = 0; k < p.rank; ++k)
       low_panel[k * kWidth + j] =
           j < columns ? p.factor * p.b[k * p.b_row + (n + j) * p.b_column] : 0.0f;
   }
   tile.a_stride = p.a.stride;
-  tile.offsets = panel.offsets;
-  tile.column_scales = panel.scales;
+  tile.groups = p.a.groups;
   tile.bias = panel.bias;
   tile.low_stride = p.low_stride;
   tile.rank = p.rank;
@@ -154,7 +170,8 @@ void run_panel(const Int8Product& p, const GemmOutput& output, const Int8Kernels
     const int64_t m = m0 + rows * i / tiles, count = m0 + rows * (i + 1) / tiles - m;
     Int8Tile tile = panel.tile;
     tile.a = p.a.q + m * p.a.stride;
-    tile.row_scales = p.a.scales + m;
+    tile.group_scales = p.a.scales + m * p.a.groups;
+    tile.group_offsets = p.a.offsets + m * p.a.groups;
     tile.low = p.low + m * p.low_stride;
     float* c = output.c + m * output.stride + n;
     const bool whole = columns == kWidth;

@@ -10,35 +10,42 @@
 
 namespace toolkit::tensor::cpu {
 
-/// A frozen weight in int8 with one scale per output row: w[n][k] ~ scales[n] * q[n][k], |q| <=
-/// 127. Stored as the dot-product instructions read it: blocks of 16 rows, in each block for every
-/// 4 columns 16 x 4 bytes. The same bytes serve the input gradient: 4 x 4 squares are transposed on
-/// the way.
+/// Columns that share a scale, of weights and of activations. One scale per row is not enough: a
+/// few columns are tens of times larger than the rest, for which few steps would be left.
+constexpr int64_t kInt8Group = 64;
+
+/// A frozen weight in int8 with one scale per output row and group of columns: w[n][k] ~
+/// group_scales[k / 64][n] * q[n][k], |q| <= 127, stored as q + 128. In the order the dot-product
+/// instructions read: blocks of 16 rows, in each block for every 4 columns 16 x 4 bytes. The same
+/// bytes serve the input gradient: 4 x 4 squares are transposed on the way and rounded again to one
+/// scale per row, which the output gradient takes in.
 struct Int8Weight {
   int64_t rows = 0, columns = 0;
-  int64_t padded_rows = 0, padded_columns = 0;  // multiples of 32, filled with zeros
-  std::vector<int8_t> packed;
-  std::vector<float> scales;      // (padded_rows)
-  std::vector<int32_t> row_sums;  // (padded_rows), sum of q over columns
+  int64_t padded_rows = 0, padded_columns = 0;  // multiples of 32, filled with q = 0
+  std::vector<uint8_t> packed;
+  std::vector<float> group_scales;  // (groups, padded_rows)
+  std::vector<float> scales;        // (padded_rows), the largest of each row's
+  std::vector<int16_t> ratios;      // (groups, padded_rows), group_scales / scales * 32767
 };
 
 std::shared_ptr<const Int8Weight> make_int8_weight(const WeightView& weight);
 
-/// Rows of activations in 8 bits, one scale per row (token): x ~ scale * (q - zero_point). `stride`
-/// is a multiple of 32; what is past `columns` is zero_point.
+/// Rows of activations in 8 bits, one scale per token and group of columns: x ~ scale * q, |q| <=
+/// 127. `stride` is a multiple of 32; what is past `columns` is zero.
 struct Int8Rows {
-  uint8_t* q = nullptr;
+  int8_t* q = nullptr;
   int64_t stride = 0;
-  float* scales = nullptr;
-  int zero_point = 128;  // 128: any sign. 0: nothing negative, one more bit of resolution
+  int64_t groups = 0;
+  float* scales = nullptr;     // (m, groups)
+  int32_t* offsets = nullptr;  // (m, groups): what the weight's 128 adds to a group's sum, negated
 };
 
 /// Room for m rows in a thread's work buffer.
-Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns, int zero_point = 128);
+Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns);
 
-/// Quantizes m rows of x, each element first multiplied by its column's factor (unless null). A row
-/// with a NaN or Inf gets a NaN scale. `on_all_threads` is false inside code that already runs on
-/// all.
+/// Quantizes m rows of x, each element first multiplied by its column's factor (unless null). A
+/// group with a NaN or Inf gets a NaN scale. `on_all_threads` is false inside code that already
+/// runs on all.
 struct QuantizeJob {
   const float* x = nullptr;
   int64_t x_stride = 0;
