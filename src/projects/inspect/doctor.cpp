@@ -66,7 +66,7 @@ void add_engine(Page& page, const Report& report) {
 
 void add_measured(Page& page, const Report& report) {
   if (!report.measured) return;
-  const Measured& measured = *report.measured;
+  const engine::MachineRates& measured = *report.measured;
   page.heading(measured.when.empty() ? "Measured now"
                                      : "Measured " + measured.when + " (--again measures anew)");
   page.row("MLX matrix product f32", giga(measured.matrix_product, "GFLOP/s"));
@@ -123,7 +123,7 @@ nlohmann::json to_json(const Report& report) {
   for (const Finding& finding : report.findings)
     value["missing"].push_back({{"what", finding.what}, {"remedy", finding.remedy}});
   if (!report.measured) return value;
-  const Measured& measured = *report.measured;
+  const engine::MachineRates& measured = *report.measured;
   value["measured"] = {{"matrix_product_flops", measured.matrix_product},
                        {"linear_ops", measured.linear},
                        {"read_bytes_per_second", measured.read_bytes_per_second},

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/platform/hardware.h"
-#include "projects/inspect/measure.h"
+#include "engine/measure/machine_rates.h"
 
 namespace toolkit::inspect {
 
@@ -21,7 +21,7 @@ struct Report {
   int64_t available_bytes = 0;
   std::string toolkit_version, mlx_version, backend;  // backend: "CPU", "Metal", "CUDA"
   std::string kernels;                                // "AVX3", ..., "plain"
-  std::optional<Measured> measured;
+  std::optional<engine::MachineRates> measured;
   std::string compute;  // what --compute auto picks; empty: not measured
   std::string log_file;
   std::vector<Finding> findings;

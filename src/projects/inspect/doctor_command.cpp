@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/base/log.h"
 #include "core/base/paths.h"
@@ -45,12 +46,14 @@ std::vector<Finding> look_for_missing(const Report& report) {
   return findings;
 }
 
-Measured measure_shown(bool quiet) {
-  Progress progress("measuring", 3, quiet);
-  const Measured measured =
-      measure([&](int done, int, const std::string& name) { progress.update(done, name); });
-  progress.finish("");
-  return measured;
+engine::MachineRates rates_shown(bool again, bool quiet) {
+  std::optional<Progress> progress;  // only when something is measured
+  const auto rates = engine::machine_rates(again, [&](int done, int of, const std::string& name) {
+    if (!progress) progress.emplace("measuring", of, quiet);
+    progress->update(done, name);
+  });
+  if (progress) progress->finish("");
+  return rates;
 }
 
 Report examine(const Settings& settings, const cli::Context& context) {
@@ -63,12 +66,8 @@ Report examine(const Settings& settings, const cli::Context& context) {
   report.backend = backend_name(report.hardware);
   report.findings = look_for_missing(report);
   if (!settings.measure) return report;
-  const std::string key =
-      fmt::format("{} / {} cores / {} / MLX {} / {}", report.hardware.cpu, report.hardware.cores,
-                  report.kernels, report.mlx_version, report.toolkit_version);
-  report.measured = remembered(home_folder() / "machine.json", key, settings.again,
-                               [&] { return measure_shown(context.quiet); });
-  report.compute = tensor::compute_name(engine::choose_compute("auto"));
+  report.measured = rates_shown(settings.again, context.quiet);
+  report.compute = tensor::compute_name(engine::fastest_compute(*report.measured));
   return report;
 }
 

@@ -41,9 +41,9 @@ TEST_SUITE("unit") {
 
   TEST_CASE("doctor: measured values stand on the page and in the JSON") {
     Report report = sample();
-    report.measured = Measured{.matrix_product = 65.4e9,
-                               .linear = {{"f32", 300e9}, {"int8", 900e9}},
-                               .read_bytes_per_second = 15.2e9};
+    report.measured = toolkit::engine::MachineRates{.matrix_product = 65.4e9,
+                                                    .linear = {{"f32", 300e9}, {"int8", 900e9}},
+                                                    .read_bytes_per_second = 15.2e9};
     report.compute = "int8";
     const std::string page = to_page(report, false);
     CHECK(page.find("MLX matrix product f32  65 GFLOP/s\n") != std::string::npos);

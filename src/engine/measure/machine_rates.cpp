@@ -1,4 +1,4 @@
-#include "projects/inspect/measure.h"
+#include "engine/measure/machine_rates.h"
 
 #include <fmt/chrono.h>
 
@@ -12,14 +12,15 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/platform/hardware.h"
-#include "core/tensor/array_fwd.h"
-#include "engine/measure/choose_compute.h"
+#include "core/tensor/linear.h"
 #include "mlx/ops.h"
 #include "mlx/random.h"
 #include "mlx/transforms.h"
+#include "mlx/version.h"
 
-namespace toolkit::inspect {
+namespace toolkit::engine {
 
 namespace {
 
@@ -47,6 +48,23 @@ double measure_matrix_product() {
   return 2.0 * kSize * kSize * kSize / seconds;
 }
 
+double measure_linear(tensor::Compute compute) {
+  constexpr int kTokens = 512, kWidth = 1024;
+  const tensor::Weight weight{.data = mx::random::normal({kWidth, kWidth})};
+  const mx::array x = mx::random::normal({kTokens, kWidth});
+  mx::eval(weight.data, x);
+  const auto prepared = tensor::prepare(weight, compute);
+  const auto map = [&](const mx::array& input) {
+    return mx::sum(tensor::linear(input, {.weight = &weight, .prepared = prepared.get()}, compute));
+  };
+  const double seconds = shortest(5, [&] {
+    auto [value, gradient] = mx::value_and_grad(map)(x);
+    mx::eval(value, gradient);
+  });
+  // Two products, a multiplication and an addition each.
+  return 2 * 2.0 * kTokens * kWidth * kWidth / seconds;
+}
+
 double measure_read() {
   const int64_t room = platform::available_memory_bytes() / 8;
   const size_t count =
@@ -70,37 +88,50 @@ double measure_read() {
   return static_cast<double>(count * sizeof(uint64_t)) / seconds;
 }
 
-Json to_json(const Measured& measured) {
-  return {{"matrix_product", measured.matrix_product},
-          {"linear", measured.linear},
-          {"read_bytes_per_second", measured.read_bytes_per_second},
-          {"when", measured.when}};
+Json to_json(const MachineRates& rates) {
+  return {{"matrix_product", rates.matrix_product},
+          {"linear", rates.linear},
+          {"read_bytes_per_second", rates.read_bytes_per_second},
+          {"when", rates.when}};
 }
 
-Measured from_json(const Json& value) {
+MachineRates from_json(const Json& value) {
   return {.matrix_product = value.at("matrix_product").get<double>(),
           .linear = value.at("linear").get<std::map<std::string, double>>(),
           .read_bytes_per_second = value.at("read_bytes_per_second").get<double>(),
           .when = value.at("when").get<std::string>()};
 }
 
-}  // namespace
-
-Measured measure(const std::function<void(int, int, const std::string&)>& step) {
-  Measured measured;
-  step(0, 3, "matrix product");
-  measured.matrix_product = measure_matrix_product();
-  step(1, 3, "linear layer");
-  for (const auto& [name, rate] : engine::measure_compute())
-    measured.linear[name] = 2 * rate;  // a multiplication and an addition each
-  step(2, 3, "reading memory");
-  measured.read_bytes_per_second = measure_read();
-  step(3, 3, "done");
-  return measured;
+MachineRates measure(const MeasuringStep& step) {
+  const auto tell = [&](int done, const char* name) {
+    if (step) step(done, 3, name);
+  };
+  MachineRates rates;
+  tell(0, "matrix product");
+  rates.matrix_product = measure_matrix_product();
+  tell(1, "linear layer");
+  for (tensor::Compute compute :
+       {tensor::Compute::kFloat32, tensor::Compute::kBFloat16, tensor::Compute::kInt8})
+    rates.linear[tensor::compute_name(compute)] = measure_linear(compute);
+  tell(2, "reading memory");
+  rates.read_bytes_per_second = measure_read();
+  tell(3, "done");
+  return rates;
 }
 
-Measured remembered(const std::filesystem::path& file, const std::string& key, bool again,
-                    const std::function<Measured()>& measure_now) {
+}  // namespace
+
+MachineRates machine_rates(bool again, const MeasuringStep& step) {
+  const platform::Hardware hardware = platform::detect_hardware();
+  const std::string kernels = tensor::use_cpu_kernels() ? tensor::cpu_kernel_target() : "plain";
+  const std::string key = fmt::format("{} / {} cores / {} / MLX {} / {}", hardware.cpu,
+                                      hardware.cores, kernels, mx::version(), TOOLKIT_VERSION);
+  return remembered_rates(home_folder() / "machine.json", key, again,
+                          [&] { return measure(step); });
+}
+
+MachineRates remembered_rates(const std::filesystem::path& file, const std::string& key, bool again,
+                              const std::function<MachineRates()>& measure_now) {
   Json known = Json::object();
   try {
     known = parse_json(read_file(file, kFileBytes), file.string());
@@ -108,8 +139,8 @@ Measured remembered(const std::filesystem::path& file, const std::string& key, b
   } catch (const std::exception& error) {
     log_debug("measurements are made anew: {}", error.what());
   }
-  const Measured measured = measure_now();
-  Measured kept = measured;
+  const MachineRates rates = measure_now();
+  MachineRates kept = rates;
   kept.when = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   if (!known.is_object()) known = Json::object();
   known[key] = to_json(kept);
@@ -119,7 +150,7 @@ Measured remembered(const std::filesystem::path& file, const std::string& key, b
   } catch (const std::exception& error) {
     log_warning("measurements could not be kept: {}", error.what());
   }
-  return measured;
+  return rates;
 }
 
-}  // namespace toolkit::inspect
+}  // namespace toolkit::engine
