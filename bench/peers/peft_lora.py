@@ -87,6 +87,9 @@ def main():
         batches = [padded(train[at:at + options.batch_size]) for at in range(0, len(train), options.batch_size)]
     else:
         batches = packed(train, options.row_length)
+        if len(batches) < 3:
+            raise SystemExit(f"the rows fill {len(batches)} packed rows of {options.row_length} tokens; at least 3 are"
+                             " needed to measure: give more --train-rows")
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=options.learning_rate,
                                   weight_decay=0.0)
     warm = max(1, round(0.05 * len(batches)))

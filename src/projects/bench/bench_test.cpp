@@ -1,10 +1,9 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "projects/bench/child.h"
 #include "projects/bench/results.h"
 
@@ -12,16 +11,11 @@ namespace toolkit::bench {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("bench_test_" + std::to_string(::getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
+using testing::TestingFolder;
 
 TEST_SUITE("unit") {
   TEST_CASE("a child's last line is its result; what fails says why") {
-    const Folder folder;
+    const TestingFolder folder;
     const fs::path log = folder.path / "log";
     CHECK(run_child({"sh", "-c", "echo talk; echo '{\"a\": 1}'"}, log)["a"] == 1);
     CHECK_THROWS_WITH_AS(run_child({"sh", "-c", "echo reason >&2; exit 3"}, log),
@@ -31,7 +25,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("results of other runs are kept, failures recorded, names checked") {
-    const Folder folder;
+    const TestingFolder folder;
     Config config;
     config.output = folder.path.string();
     const std::vector<Run> runs = {
@@ -40,13 +34,18 @@ TEST_SUITE("unit") {
     const auto quiet = [](const std::string&) {};
     const auto first = measure_runs(config, "x", {{"rows", 1}}, runs, quiet);
     CHECK(first["runs"]["two"]["error"] == "broken");
+    CHECK(first["ok"] == false);
     config.only = {"one"};
     const auto again = measure_runs(config, "x", {{"rows", 1}}, runs, quiet);
     CHECK(again["runs"].size() == 2);
+    CHECK(again["ok"] == true);
     CHECK(measure_runs(config, "x", {{"rows", 2}}, runs, quiet)["runs"].size() == 1);
     config.only = {"three"};
     CHECK_THROWS_WITH_AS(measure_runs(config, "x", {}, runs, quiet),
                          doctest::Contains("there are: one, two"), Error);
+    config = {.output = config.output, .peers = true, .peers_python = "/no/such/python"};
+    CHECK_THROWS_WITH_AS(measure_runs(config, "x", {}, runs, quiet),
+                         doctest::Contains("scripts/setup --peers"), Error);
   }
 
   TEST_CASE("the table compares with the baseline") {

@@ -13,6 +13,13 @@ namespace toolkit::bench {
 
 namespace {
 
+void print_failures(const nlohmann::json& results) {
+  for (const auto& [run, result] : results["runs"].items()) {
+    if (result.contains("error"))
+      fmt::print("\n{} failed: {}\n", run, result["error"].get<std::string>());
+  }
+}
+
 // Binds one benchmark: prints what is being measured, then the table and the machine.
 template <class Settings, class Measure, class Table>
 cli::Command verb(const char* name, const char* summary, std::vector<std::string> examples,
@@ -35,6 +42,7 @@ cli::Command verb(const char* name, const char* summary, std::vector<std::string
                      results["machine"]["cpu"].get<std::string>(),
                      results["machine"]["cores"].get<int>(),
                      results["machine"]["kernels"].get<std::string>());
+          print_failures(results);
         }
         return results;
       }};

@@ -85,12 +85,22 @@ std::vector<Run> peers(const GenerateConfig& config) {
     return prompt_text(engine::load_language_model(config.model, tensor::Compute::kFloat32),
                        config.prompt);
   };
-  return {{kGenerateBaseline, [=] {
+  return {{kGenerateBaseline,
+           [=] {
              return run_child(
                  {config.peers_python, script("llama_cpp_speed.py"), "--model", path(), "--prompt",
                   text(), "--prompt-tokens", std::to_string(config.prompt_tokens), "--generate",
                   std::to_string(config.tokens)},
                  log("llama-cpp.log"));
+           }},
+          // Stock MLX takes a while on a CPU: few tokens.
+          {"mlx-lm, few tokens", [=] {
+             return run_child(
+                 {config.peers_python, script("mlx_lm_speed.py"), "generate", "--model", path(),
+                  "--cache", config.output, "--prompt", text(), "--prompt-tokens",
+                  std::to_string(std::min(config.prompt_tokens, 128)), "--generate",
+                  std::to_string(std::min(config.tokens, 8))},
+                 log("mlx-lm.log"));
            }}};
 }
 

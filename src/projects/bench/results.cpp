@@ -48,6 +48,14 @@ void check_names(const Config& config, const std::vector<Run>& runs) {
   }
 }
 
+void check_peers(const Config& config) {
+  if (!config.peers || std::filesystem::exists(config.peers_python)) return;
+  fail(ErrorKind::kNotFound,
+       "--peers-python: {}: not there. Install the other programs with `scripts/setup --peers`, or "
+       "name a Python that has them",
+       config.peers_python);
+}
+
 std::string number(const Json& run, const Column& column) {
   const auto found = run.find(column.key);
   if (found == run.end() || !found->is_number()) return "";
@@ -60,10 +68,12 @@ Json measure_runs(const Config& config, const std::string& name, const Json& set
                   const std::vector<Run>& runs,
                   const std::function<void(const std::string&)>& started) {
   check_names(config, runs);
+  check_peers(config);
   std::filesystem::create_directories(config.output);
   const std::filesystem::path file = std::filesystem::path(config.output) / (name + ".json");
   Json results = {{"machine", machine()}, {"settings", settings}};
   results["runs"] = earlier_runs(file, results["machine"], settings);
+  results["ok"] = true;
   for (const Run& run : runs) {
     const bool wanted = config.only.empty() || std::find(config.only.begin(), config.only.end(),
                                                          run.name) != config.only.end();
@@ -74,6 +84,7 @@ Json measure_runs(const Config& config, const std::string& name, const Json& set
       result = run.measure();
     } catch (const Error& error) {
       result = {{"error", error.what()}};
+      results["ok"] = false;
     }
     result["when"] = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
     results["runs"][run.name] = result;

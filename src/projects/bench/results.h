@@ -19,7 +19,8 @@ struct Run {
 /// Measures what `config.only` names (or all) in turn and keeps the results of all runs in
 /// `<output>/<name>.json`, with the machine and the date. A run that fails is recorded as
 /// {"error": ...} and the others go on. Returns the whole object:
-/// {"machine": {...}, "settings": {...}, "runs": {name: result}}.
+/// {"machine": {...}, "settings": {...}, "runs": {name: result}, "ok": false if one failed now}.
+/// Throws Error(kNotFound) if peers are wanted and their Python is not there.
 nlohmann::json measure_runs(const Config& config, const std::string& name,
                             const nlohmann::json& settings, const std::vector<Run>& runs,
                             const std::function<void(const std::string&)>& started);
