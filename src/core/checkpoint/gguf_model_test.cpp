@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <iostream>
 
-#include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/gguf_builder.h"
 #include "core/checkpoint/input_file.h"
 #include "core/checkpoint/model_files.h"
-#include "core/checkpoint/testing_folder.h"
 #include "mlx/mlx.h"
 
 namespace toolkit::checkpoint {
@@ -16,6 +15,7 @@ namespace toolkit::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::TestingFolder;
 
 const fs::path kFixtures = TOOLKIT_FIXTURES;
 

@@ -4,8 +4,8 @@
 #include <fstream>
 #include <iostream>
 
-#include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/ggml_blocks.h"
 #include "core/checkpoint/ggml_types.h"
 #include "core/checkpoint/gguf.h"
@@ -19,19 +19,7 @@ namespace toolkit::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct TemporaryFolder {
-  fs::path path = fs::temp_directory_path() / "toolkit_gguf_tensor_test";
-  TemporaryFolder() { fs::create_directories(path); }
-  ~TemporaryFolder() { fs::remove_all(path); }
-
-  fs::path write(const std::string& name, const std::vector<uint8_t>& bytes) const {
-    std::ofstream(path / name, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-    return path / name;
-  }
-};
+using testing::TestingFolder;
 
 fs::path sample_model() {
   for (const auto& entry :
@@ -108,7 +96,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("Q4_0, Q4_1, Q8_0, F16 and F32 come out as mx::load_gguf has them: made file") {
-    const TemporaryFolder folder;
+    const TestingFolder folder;
     GgufBuilder file;
     // 96 x 5: 15 blocks each; offsets are multiples of 32.
     file.preamble(5, 0).tensor("a.weight", {96, 5}, 2, 0).tensor("b.weight", {96, 5}, 3, 288);
@@ -128,7 +116,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a type that cannot be read is named") {
-    const TemporaryFolder folder;
+    const TestingFolder folder;
     GgufBuilder file;
     file.preamble(1, 0).tensor("a.weight", {256, 2}, 16, 0).pad().zeros(132);
     const auto path = folder.write("iq.gguf", file.bytes());
@@ -143,7 +131,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("infinite scales and a file that shrank are errors") {
-    const TemporaryFolder folder;
+    const TestingFolder folder;
     GgufBuilder file;
     file.preamble(1, 0).tensor("a.weight", {32}, 8, 0).pad().number<uint16_t>(0x7C00).zeros(32);
     const auto path = folder.write("infinite.gguf", file.bytes());

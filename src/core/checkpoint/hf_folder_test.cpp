@@ -1,10 +1,9 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/model_files.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/checkpoint/testing_folder.h"
 #include "mlx/mlx.h"
 
 namespace toolkit::checkpoint {
@@ -12,6 +11,8 @@ namespace toolkit::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::contains;
+using testing::TestingFolder;
 
 const fs::path kModels = fs::path(TOOLKIT_FIXTURES) / "models";
 
@@ -28,17 +29,7 @@ struct SmallModel : TestingFolder {
 };
 
 std::string refusal(const fs::path& path, ErrorKind kind) {
-  try {
-    open_model_files(path);
-  } catch (const Error& error) {
-    CHECK_MESSAGE(error.kind() == kind, error.what());
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return testing::refusal_of([&] { open_model_files(path); }, kind);
 }
 
 }  // namespace

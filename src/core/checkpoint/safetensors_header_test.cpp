@@ -2,12 +2,14 @@
 
 #include <cstring>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/safetensors.h"
 
 namespace toolkit::checkpoint {
 
 namespace {
+
+using testing::contains;
 
 std::vector<uint8_t> file_of(const std::string& header, size_t data_bytes) {
   std::vector<uint8_t> bytes(8 + header.size() + data_bytes);
@@ -18,22 +20,14 @@ std::vector<uint8_t> file_of(const std::string& header, size_t data_bytes) {
 }
 
 std::string refusal_of(const std::vector<uint8_t>& bytes) {
-  try {
-    parse_safetensors_header(bytes, bytes.size(), "made.safetensors");
-  } catch (const Error& error) {
-    CHECK(error.kind() == ErrorKind::kUserInput);
-    CHECK(std::string(error.what()).find("made.safetensors") == 0);
-    return error.what();
-  }
-  return "";
+  const std::string message = testing::refusal_of(
+      [&] { parse_safetensors_header(bytes, bytes.size(), "made.safetensors"); });
+  if (!message.empty()) CHECK(message.find("made.safetensors") == 0);
+  return message;
 }
 
 std::string refusal(const std::string& header, size_t data_bytes = 0) {
   return refusal_of(file_of(header, data_bytes));
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::string tensor(const std::string& shape, const std::string& offsets,

@@ -1,13 +1,12 @@
 #include "core/checkpoint/safetensors.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
 
 #include "core/base/atomic_file.h"
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "mlx/mlx.h"
 
 namespace toolkit::checkpoint {
@@ -15,13 +14,7 @@ namespace toolkit::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct TemporaryFolder {
-  fs::path path =
-      fs::temp_directory_path() / ("toolkit_safetensors_test_" + std::to_string(::getpid()));
-  TemporaryFolder() { fs::create_directories(path); }
-  ~TemporaryFolder() { fs::remove_all(path); }
-};
+using testing::TestingFolder;
 
 bool same(const mx::array& a, const mx::array& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() && mx::array_equal(a, b).item<bool>();
@@ -47,7 +40,7 @@ std::map<std::string, mx::array> assortment() {
 
 TEST_SUITE("unit") {
   TEST_CASE("what is written is read again, by us and by MLX") {
-    const TemporaryFolder folder;
+    const TestingFolder folder;
     const auto path = folder.path / "all.safetensors";
     const auto tensors = assortment();
     save_safetensors(path, tensors, {{"format", "mlx"}, {"quote \"", "line\n\u00e9"}});
@@ -85,7 +78,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a dtype MLX has not, a file that shrank, a folder: errors") {
-    const TemporaryFolder folder;
+    const TestingFolder folder;
     const auto path = folder.path / "f8.safetensors";
     const std::string header = R"({"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}})";
     const uint64_t size = header.size();
@@ -110,7 +103,7 @@ TEST_SUITE("reference") {
       std::cout << "SKIPPED: set TOOLKIT_PEERS_PYTHON to a Python with safetensors and numpy\n";
       return;
     }
-    const TemporaryFolder folder;
+    const TestingFolder folder;
     save_safetensors(folder.path / "all.safetensors", assortment(), {{"format", "mlx"}});
     const std::string command = std::string("'") + python + "' '" + TOOLKIT_SOURCE_DIR +
                                 "/scripts/reference/safetensors_reads.py' '" +

@@ -57,8 +57,9 @@ ReadResult read_rows(const std::filesystem::path& file) {
     try {
       result.rows.push_back(read_line(line, result));
     } catch (const Error& error) {
-      const char* torn = line.ended ? "" : " (the file ends in the middle of this line?)";
-      result.bad.push_back({file.string(), line.number, error.what() + std::string(torn)});
+      const bool torn = !line.ended && !nlohmann::json::accept(line.text);
+      const char* hint = torn ? " (the file ends in the middle of this line?)" : "";
+      result.bad.push_back({file.string(), line.number, error.what() + std::string(hint)});
     }
   }
   return result;

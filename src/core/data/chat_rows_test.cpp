@@ -4,8 +4,7 @@
 
 #include <set>
 
-#include "core/base/error.h"
-#include "core/data/test_folder.h"
+#include "core/base/testing.h"
 
 namespace toolkit::data {
 namespace {
@@ -13,7 +12,7 @@ namespace {
 using std::string;
 
 ReadResult read_text(const string& content) {
-  const TestFolder folder;
+  const testing::TestingFolder folder;
   return read_rows(folder.write("rows.jsonl", content));
 }
 
@@ -203,6 +202,9 @@ TEST_SUITE("unit") {
     CHECK_EQ(result.bad[0].line, 5);
     CHECK_NE(result.bad[0].reason.find("the file ends in the middle"), string::npos);
     CHECK(read_text("{\"text\":\"a\"}").bad.empty());
+    const ReadResult whole = read_text("{\"text\":\"a\"}\n{\"text\":5}");  // complete, only wrong
+    REQUIRE_EQ(whole.bad.size(), 1);
+    CHECK_EQ(whole.bad[0].reason.find("in the middle"), string::npos);
   }
 
   TEST_CASE("rows: a document over many lines is one error, not many bad rows") {
@@ -213,22 +215,22 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("data set: a folder with splits") {
-    const TestFolder folder;
+    const testing::TestingFolder folder;
     folder.write("train.jsonl", rows_text(0, 5) + "oops\n");
     folder.write("valid.jsonl", rows_text(5, 2));
-    const Splits splits = read_data_set(folder.path());
+    const Splits splits = read_data_set(folder.path);
     CHECK_EQ(splits.train.size(), 5);
     CHECK_EQ(splits.valid.size(), 2);
     CHECK(splits.test.empty());
     CHECK_EQ(splits.format, "text");
     CHECK_EQ(splits.files.size(), 2);
     REQUIRE_EQ(splits.bad.size(), 1);
-    CHECK_EQ(splits.bad[0].file, (folder.path() / "train.jsonl").string());
+    CHECK_EQ(splits.bad[0].file, (folder.path / "train.jsonl").string());
     CHECK_EQ(splits.bad[0].line, 6);
   }
 
   TEST_CASE("data set: one file gives up a share for validation, by the seed, none lost") {
-    const TestFolder folder;
+    const testing::TestingFolder folder;
     const auto file = folder.write("all.jsonl", rows_text(0, 50));
     const Splits splits = read_data_set(file, 0.2, 3);
     CHECK_EQ(splits.valid.size(), 10);
@@ -252,10 +254,10 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("data set: nothing usable is an error that says why") {
-    const TestFolder folder;
-    CHECK_THROWS_WITH_AS(read_data_set(folder.path() / "none"),
+    const testing::TestingFolder folder;
+    CHECK_THROWS_WITH_AS(read_data_set(folder.path / "none"),
                          doctest::Contains("no such file or folder"), Error);
-    CHECK_THROWS_WITH_AS(read_data_set(folder.path()), doctest::Contains("expected train.jsonl"),
+    CHECK_THROWS_WITH_AS(read_data_set(folder.path), doctest::Contains("expected train.jsonl"),
                          Error);
     CHECK_THROWS_WITH_AS(read_data_set(folder.write("empty.jsonl", "\n\n")),
                          doctest::Contains("no rows"), Error);

@@ -6,14 +6,13 @@
 
 #include <fstream>
 
-#include "core/base/error.h"
-#include "core/data/test_folder.h"
+#include "core/base/testing.h"
 
 namespace toolkit::data {
 namespace {
 
 std::vector<Line> lines_of(const std::string& content, size_t limit = 1000) {
-  const TestFolder folder;
+  const testing::TestingFolder folder;
   LineReader reader(folder.write("a.jsonl", content), limit);
   std::vector<Line> lines;
   for (Line line; reader.next(line);) lines.push_back(line);
@@ -57,20 +56,20 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("lines: what is not a text file is refused with the reason") {
-    const TestFolder folder;
-    CHECK_THROWS_WITH_AS(LineReader(folder.path() / "none.jsonl"),
-                         doctest::Contains("no such file"), Error);
-    CHECK_THROWS_WITH_AS(LineReader(folder.path()), doctest::Contains("found a folder"), Error);
+    const testing::TestingFolder folder;
+    CHECK_THROWS_WITH_AS(LineReader(folder.path / "none.jsonl"), doctest::Contains("no such file"),
+                         Error);
+    CHECK_THROWS_WITH_AS(LineReader(folder.path), doctest::Contains("found a folder"), Error);
     CHECK_THROWS_WITH_AS(LineReader(folder.write("a.gz", "\x1f\x8b\x08")),
                          doctest::Contains("gzip"), Error);
     CHECK_THROWS_WITH_AS(LineReader(folder.write("a.zip", "PK\x03\x04")), doctest::Contains("zip"),
                          Error);
     CHECK_THROWS_WITH_AS(LineReader(folder.write("a.utf16", "\xff\xfe{")),
                          doctest::Contains("UTF-16"), Error);
-    const auto pipe = folder.path() / "pipe";
+    const auto pipe = folder.path / "pipe";
     REQUIRE_EQ(mkfifo(pipe.c_str(), 0600), 0);
     CHECK_THROWS_WITH_AS(LineReader{pipe}, doctest::Contains("pipe"), Error);
-    const auto loop = folder.path() / "loop";
+    const auto loop = folder.path / "loop";
     std::filesystem::create_symlink(loop, loop);
     CHECK_THROWS_AS(LineReader{loop}, Error);
   }

@@ -1,9 +1,8 @@
 #include "core/platform/linux_files.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include "core/base/atomic_file.h"
+#include "core/base/testing.h"
 
 namespace fs = std::filesystem;
 using namespace toolkit::platform;
@@ -11,13 +10,9 @@ using namespace toolkit::platform;
 namespace {
 
 /// A root folder with the files of a made-up machine.
-struct Machine {
-  fs::path root = fs::temp_directory_path() / ("linux_files_test-" + std::to_string(::getpid()));
-  ~Machine() { fs::remove_all(root); }
-  void file(const fs::path& name, const std::string& text) {
-    fs::create_directories((root / name).parent_path());
-    toolkit::write_file_atomically(root / name, text);
-  }
+struct Machine : toolkit::testing::TestingFolder {
+  fs::path root = path;
+  void file(const std::string& name, const std::string& text) { write(name, text); }
 };
 
 }  // namespace

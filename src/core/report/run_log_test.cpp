@@ -1,14 +1,13 @@
 #include "core/report/run_log.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/base/atomic_file.h"
-#include "core/base/error.h"
+#include "core/base/testing.h"
 
 namespace fs = std::filesystem;
 using toolkit::read_file;
@@ -16,9 +15,10 @@ using toolkit::report::make_file_run_log;
 
 namespace {
 
-struct TemporaryFolder {
-  fs::path path = fs::temp_directory_path() / ("run_log_test-" + std::to_string(::getpid()));
-  ~TemporaryFolder() { fs::remove_all(path); }
+/// The folder of a run, not made yet.
+struct RunFolder {
+  const toolkit::testing::TestingFolder above;
+  fs::path path = above.path / "run";
   nlohmann::json run() const { return nlohmann::json::parse(read_file(path / "run.json")); }
   std::vector<nlohmann::json> metrics() const {
     std::istringstream text(read_file(path / "metrics.jsonl"));
@@ -32,7 +32,7 @@ struct TemporaryFolder {
 
 TEST_SUITE("unit") {
   TEST_CASE("run_log: start, metrics and end are on disk as they happen") {
-    TemporaryFolder folder;
+    RunFolder folder;
     auto log = make_file_run_log(folder.path / "", "finetune");
     CHECK(folder.run()["status"] == "running");
     log->parameters({{"rank", 8}});
@@ -57,13 +57,13 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("run_log: a log that was not finished says failed") {
-    TemporaryFolder folder;
+    RunFolder folder;
     make_file_run_log(folder.path, "finetune").reset();
     CHECK(folder.run()["status"] == "failed");
   }
 
   TEST_CASE("run_log: half a line of a killed run stays on its own line") {
-    TemporaryFolder folder;
+    RunFolder folder;
     fs::create_directories(folder.path);
     toolkit::write_file_atomically(folder.path / "metrics.jsonl", "{\"step\":1}\n{\"st");
     make_file_run_log(folder.path, "x")->metric("loss", 2, 1);
@@ -72,7 +72,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("run_log: a folder that cannot be made is an io error") {
-    TemporaryFolder folder;
+    RunFolder folder;
     toolkit::write_file_atomically(folder.path, "a file");
     CHECK_THROWS_AS(make_file_run_log(folder.path / "x", "x"), toolkit::Error);
   }

@@ -4,12 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/error.h"
-#include "core/data/test_folder.h"
+#include "core/base/testing.h"
 #include "projects/data/page.h"
 
 namespace toolkit::data_check {
 namespace {
+
+using testing::contains;
 
 // One token per character of the text; the second half is learned. "refuse" is refused.
 data::Sample tokenize(const data::Row& row) {
@@ -25,20 +26,16 @@ std::string text_row(const std::string& text) {
   return "{\"text\":\"" + text + "\"}\n";
 }
 
-bool contains(const std::string& page, const std::string& part) {
-  return page.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_SUITE("unit") {
   TEST_CASE("survey: bad, refused, cut, unlearnable and double rows, each with its line") {
-    const data::TestFolder folder;
+    const testing::TestingFolder folder;
     folder.write("train.jsonl", text_row("abcdefgh") + "nonsense\n" + text_row("refuse") +
                                     text_row("abcdefghijklmnopqrst") + text_row("abcdefgh") +
                                     text_row("abcdefghijklmnopqrstuvwxyzabcdef"));
     folder.write("valid.jsonl", text_row("abcdefgh") + text_row("xy"));
-    const Survey survey = make_survey(folder.path().string(), 15, tokenize, true);
+    const Survey survey = make_survey(folder.path.string(), 15, tokenize, true);
 
     REQUIRE_EQ(survey.splits.size(), 2);
     const SplitSurvey& train = survey.splits[0];
@@ -81,7 +78,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("survey: without a model, characters are counted") {
-    const data::TestFolder folder;
+    const testing::TestingFolder folder;
     const auto file = folder.write("rows.jsonl", text_row("äöü") + text_row("ab"));
     const Survey survey = make_survey(file.string(), 1, {}, true);
     CHECK_FALSE(survey.tokens);
@@ -92,10 +89,10 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("survey: an empty file is not ready, a missing one is an error") {
-    const data::TestFolder folder;
+    const testing::TestingFolder folder;
     const Survey survey = make_survey(folder.write("rows.jsonl", "").string(), 8, tokenize, true);
     CHECK(contains(check_page(survey, 20), "Not ready: there are no rows."));
-    CHECK_THROWS_AS(make_survey((folder.path() / "none").string(), 8, tokenize, true), Error);
+    CHECK_THROWS_AS(make_survey((folder.path / "none").string(), 8, tokenize, true), Error);
   }
 }
 

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
@@ -7,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/adapter.h"
 #include "mlx/mlx.h"
 #include "models/resolve.h"
@@ -18,20 +17,9 @@ namespace toolkit::evaluate {
 
 namespace {
 
-const std::string kModel = (std::filesystem::path(TOOLKIT_FIXTURES) / "models" / "llama").string();
+using testing::TestingFolder;
 
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("toolkit-evaluate-" + std::to_string(::getpid()));
-  Folder() {
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directories(path);
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path / name) << text;
-  }
-};
+const std::string kModel = (std::filesystem::path(TOOLKIT_FIXTURES) / "models" / "llama").string();
 
 const char* const kRows =
     R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello there"}]})"
@@ -45,7 +33,7 @@ const char* const kRows =
 
 TEST_SUITE("unit") {
   TEST_CASE("evaluate reports loss, perplexity and their intervals") {
-    const Folder folder;
+    const TestingFolder folder;
     folder.write("test.jsonl", kRows);
     folder.write("valid.jsonl", "broken");
     const Result result = run({.model = kModel, .data = folder.path.string()}, true);
@@ -63,7 +51,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("an adapter without effect changes nothing; one with effect is compared") {
-    const Folder folder;
+    const TestingFolder folder;
     folder.write("rows.jsonl", kRows);
     checkpoint::Adapter adapter{.rank = 2, .scale = 1.0f, .keys = {"mlp.down_proj"}};
     const std::string module = "model.layers.2.mlp.down_proj";
@@ -85,7 +73,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("bad input names file and line") {
-    const Folder folder;
+    const TestingFolder folder;
     folder.write("test.jsonl", std::string(kRows) + "{\"nothing\": 1}\n");
     const auto message = [&](const Config& config) -> std::string {
       try {

@@ -1,13 +1,12 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/base/error.h"
 #include "core/base/interrupt.h"
+#include "core/base/testing.h"
 #include "core/checkpoint/adapter.h"
 #include "core/report/run_log.h"
 #include "engine/language_model.h"
@@ -20,15 +19,15 @@
 using namespace toolkit;
 using namespace toolkit::finetune;
 namespace fs = std::filesystem;
+using testing::contains;
 
 namespace {
 
 // A folder of its own with a small data set, gone at the end.
 struct Scratch {
-  fs::path folder;
+  const testing::TestingFolder own;
+  fs::path folder = own.path;
   Scratch() {
-    static int number = 0;
-    folder = fs::temp_directory_path() / fmt::format("finetune_test_{}_{}", getpid(), number++);
     fs::create_directories(folder / "data");
     const char* colours[] = {"red", "blue", "green", "black"};
     for (const char* split : {"train", "valid", "test"}) {
@@ -39,7 +38,6 @@ struct Scratch {
              << ".\"}]}\n";
     }
   }
-  ~Scratch() { fs::remove_all(folder); }
 
   Config config() const {
     Config config;
@@ -79,10 +77,6 @@ std::string refusal(const Config& config) {
   return "";
 }
 
-bool mentions(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_SUITE("recipe") {
@@ -108,9 +102,9 @@ TEST_SUITE("recipe") {
     CHECK(fs::exists(fs::path(config.output) / "loss.svg"));
     CHECK_FALSE(fs::exists(fs::path(config.output) / "best"));
     const std::string page = to_page(config, result);
-    CHECK(mentions(page, "validation loss"));
-    CHECK(mentions(page, "Name a colour."));
-    CHECK(mentions(page, "mlx-toolkit chat"));
+    CHECK(contains(page, "validation loss"));
+    CHECK(contains(page, "Name a colour."));
+    CHECK(contains(page, "mlx-toolkit chat"));
   }
 
   TEST_CASE("a run interrupted and resumed gives the adapter of the whole run, bit for bit") {
@@ -129,7 +123,7 @@ TEST_SUITE("recipe") {
     CHECK(stopped.training.interrupted);
     CHECK(stopped.training.steps == 5);
     CHECK_NOTHROW(checkpoint::load_adapter(parts.output));
-    CHECK(mentions(to_page(parts, stopped), "--resume"));
+    CHECK(contains(to_page(parts, stopped), "--resume"));
 
     InterruptGuard::clear();
     parts.resume = true;
@@ -141,7 +135,7 @@ TEST_SUITE("recipe") {
       CHECK(mx::array_equal(array, expected.at(name)).item<bool>());
 
     parts.rank = 4;
-    CHECK(mentions(refusal(parts), "rank: was 8, now 4"));
+    CHECK(contains(refusal(parts), "rank: was 8, now 4"));
   }
 
   TEST_CASE("whatever moment a run dies at, what it saved before can be loaded") {
@@ -166,52 +160,52 @@ TEST_SUITE("unit") {
     const Scratch scratch;
     Config config = scratch.config();
     config.rank = 0;
-    CHECK(mentions(refusal(config), "rank"));
+    CHECK(contains(refusal(config), "rank"));
     config = scratch.config();
     config.layers = 0;
-    CHECK(mentions(refusal(config), "-1 for all"));
+    CHECK(contains(refusal(config), "-1 for all"));
     config = scratch.config();
     config.layers = 9;
-    CHECK(mentions(refusal(config), "3 layers"));
+    CHECK(contains(refusal(config), "3 layers"));
     config = scratch.config();
     config.targets = {"q_prog"};
-    CHECK(mentions(refusal(config), "self_attn.q_proj"));
+    CHECK(contains(refusal(config), "self_attn.q_proj"));
     config = scratch.config();
     config.max_length = 5000;
-    CHECK(mentions(refusal(config), "at most 256"));
+    CHECK(contains(refusal(config), "at most 256"));
     config = scratch.config();
     config.model = "no/such/model";
-    CHECK(mentions(refusal(config), "no/such/model"));
+    CHECK(contains(refusal(config), "no/such/model"));
     config = scratch.config();
     config.resume = true;
-    CHECK(mentions(refusal(config), "training_state"));
+    CHECK(contains(refusal(config), "training_state"));
     config = scratch.config();
     config.warmup = 12;
-    CHECK(mentions(refusal(config), "warmup"));
+    CHECK(contains(refusal(config), "warmup"));
   }
 
   TEST_CASE("empty, broken and fully cut data sets are refused by line") {
     const Scratch scratch;
     Config config = scratch.config();
     config.max_length = 8;
-    CHECK(mentions(refusal(config), "larger --max-length"));
+    CHECK(contains(refusal(config), "larger --max-length"));
     config = scratch.config();
     const fs::path rows = fs::path(config.data) / "train.jsonl";
     std::ofstream(rows, std::ios::app) << "{\"messages\": 3}\n";
-    CHECK(mentions(refusal(config), "train.jsonl:25"));
+    CHECK(contains(refusal(config), "train.jsonl:25"));
     config.skip_bad_rows = true;
     TestLog log;
     CHECK(run(config, log, true).train_rows == 24);
     std::ofstream(rows, std::ios::trunc) << "{\"messages\": 3}\n";
-    CHECK(mentions(refusal(config), "no usable row"));
+    CHECK(contains(refusal(config), "no usable row"));
     config.data = (scratch.folder / "nowhere").string();
-    CHECK(mentions(refusal(config), "nowhere"));
+    CHECK(contains(refusal(config), "nowhere"));
   }
 
   TEST_CASE("an output folder that cannot be made is found out before the model loads") {
     const Scratch scratch;
     Config config = scratch.config();
     config.output = (scratch.folder / "data" / "train.jsonl" / "out").string();
-    CHECK(mentions(refusal(config), "cannot be made"));
+    CHECK(contains(refusal(config), "cannot be made"));
   }
 }

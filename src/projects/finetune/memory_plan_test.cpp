@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 
 using namespace toolkit;
 using namespace toolkit::finetune;
@@ -21,13 +21,8 @@ models::DecoderConfig smollm2() {
 }
 
 std::string refusal(int64_t tokens, bool checkpoint_layers, int64_t available) {
-  try {
-    check_memory(smollm2(), tokens, checkpoint_layers, available);
-  } catch (const Error& error) {
-    CHECK(error.kind() == ErrorKind::kOutOfMemory);
-    return error.what();
-  }
-  return "";
+  return testing::refusal_of([&] { check_memory(smollm2(), tokens, checkpoint_layers, available); },
+                             ErrorKind::kOutOfMemory);
 }
 
 }  // namespace

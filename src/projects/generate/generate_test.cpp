@@ -1,11 +1,9 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/base/error.h"
+#include "core/base/testing.h"
 #include "projects/generate/command.h"
 
 namespace toolkit::generate {
@@ -43,15 +41,13 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a prompt file is the prompt, without its last line end") {
-    const auto file =
-        std::filesystem::temp_directory_path() / ("toolkit-prompt-" + std::to_string(::getpid()));
-    std::ofstream(file) << "Hello\n";
+    const testing::TestingFolder folder;
+    const auto file = folder.write("prompt.txt", "Hello\n");
     const nlohmann::json from_file =
         run({{"model", kModel}, {"prompt-file", file.string()}, {"max-tokens", "4"}});
     const nlohmann::json given = run({{"model", kModel}, {"prompt", "Hello"}, {"max-tokens", "4"}});
     CHECK(from_file["text"] == given["text"]);
     CHECK(from_file["prompt_tokens"] == given["prompt_tokens"]);
-    std::filesystem::remove(file);
   }
 
   TEST_CASE("contradicting or missing settings are errors") {
