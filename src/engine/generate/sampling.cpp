@@ -8,10 +8,25 @@
 namespace toolkit::engine {
 
 int32_t argmax(std::span<const float> values) {
-  // The maximum first, then its place: the first loop has no branch and the compiler vectorises it.
+  // Several maxima side by side have no order among them that the compiler must keep; only the
+  // first block that holds the largest is searched.
+  constexpr size_t kLanes = 32, kBlock = 2048;
   float highest = -INFINITY;
-  for (const float value : values) highest = value > highest ? value : highest;
-  for (size_t i = 0; i < values.size(); ++i)
+  size_t found = 0;
+  for (size_t begin = 0; begin < values.size(); begin += kBlock) {
+    const std::span<const float> block =
+        values.subspan(begin, std::min(kBlock, values.size() - begin));
+    float lanes[kLanes];
+    std::fill_n(lanes, kLanes, -INFINITY);
+    size_t i = 0;
+    for (; i + kLanes <= block.size(); i += kLanes)
+      for (size_t j = 0; j < kLanes; ++j)
+        lanes[j] = block[i + j] > lanes[j] ? block[i + j] : lanes[j];
+    for (; i < block.size(); ++i) lanes[0] = block[i] > lanes[0] ? block[i] : lanes[0];
+    const float top = *std::max_element(lanes, lanes + kLanes);
+    if (top > highest) highest = top, found = begin;
+  }
+  for (size_t i = found; i < values.size(); ++i)
     if (values[i] == highest) return static_cast<int32_t>(i);
   return -1;
 }

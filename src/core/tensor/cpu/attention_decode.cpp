@@ -10,6 +10,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/tensor/cpu/attention_decode.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 
 #include "core/tensor/cpu/small_gemm-inl.h"
@@ -19,16 +20,16 @@ HWY_BEFORE_NAMESPACE();
 namespace toolkit::tensor::cpu {
 namespace HWY_NAMESPACE {
 
-constexpr int64_t kDecodeKeys = 128;  // keys of one piece of work
+constexpr int64_t kDecodeKeys = 128, kFewestDecodeKeys = 32;  // of one piece of work
 constexpr float kDecodeLog2e = 1.44269504088896341f;
 
-/// One kv head's keys [begin, begin + count) for the queries of its group.
+/// Some keys for all heads: their rows lie one behind another.
 struct DecodePiece {
   const AttentionShape* shape;
   const float *queries, *keys, *values;
   int64_t key_stride, value_stride, count;
-  float* sums;    // (group, padded width): sum of exp(score - maximum) * value
-  float* states;  // (group, 2): maximum in powers of two, sum of exp
+  float* sums;    // (heads, padded width): sum of exp(score - maximum) * value
+  float* states;  // (heads, 2): maximum in powers of two, sum of exp
 };
 
 HWY_INLINE float dot_row(const float* a, const float* b, int64_t width) {
@@ -78,29 +79,42 @@ void decode_softmax(const AttentionShape& shape, float* scores, int64_t count, f
   state[1] = hn::GetLane(hn::SumOfLanes(d, sums));
 }
 
+// scores (heads, kDecodeKeys); asks for the values on the way.
+void decode_scores(const DecodePiece& piece, float* scores) {
+  const AttentionShape& shape = *piece.shape;
+  const int64_t group = shape.group(), width = shape.width, row = shape.kv_heads * width;
+  for (int64_t j = 0; j < piece.count; ++j) {
+    const float* key = piece.keys + j * piece.key_stride;
+    const float* value = piece.values + j * piece.value_stride;
+    for (int64_t i = 0; i < row; i += 16) hwy::Prefetch(value + i);
+    for (int64_t h = 0; h < shape.heads; ++h)
+      scores[h * kDecodeKeys + j] =
+          dot_row(piece.queries + h * width, key + h / group * width, width);
+  }
+}
+
 void decode_piece(const DecodePiece& piece, float* scores, float* padded_values) {
   const AttentionShape& shape = *piece.shape;
   const int64_t group = shape.group(), width = shape.width, padded = shape.padded_width();
-  for (int64_t j = 0; j < piece.count; ++j) {
-    for (int64_t g = 0; g < group; ++g)
-      scores[g * kDecodeKeys + j] =
-          dot_row(piece.queries + g * width, piece.keys + j * piece.key_stride, width);
-  }
-  for (int64_t g = 0; g < group; ++g)
-    decode_softmax(shape, scores + g * kDecodeKeys, piece.count, piece.states + 2 * g);
-  const float* values = piece.values;
-  int64_t stride = piece.value_stride;
-  if (width != padded) {
-    for (int64_t j = 0; j < piece.count; ++j) {
-      std::memcpy(padded_values + j * padded, values + j * stride,
-                  static_cast<size_t>(width) * sizeof(float));
-      std::fill(padded_values + j * padded + width, padded_values + (j + 1) * padded, 0.0f);
+  decode_scores(piece, scores);
+  for (int64_t h = 0; h < shape.heads; ++h)
+    decode_softmax(shape, scores + h * kDecodeKeys, piece.count, piece.states + 2 * h);
+  for (int64_t head = 0; head < shape.kv_heads; ++head) {
+    const float* values = piece.values + head * width;
+    int64_t stride = piece.value_stride;
+    if (width != padded) {
+      for (int64_t j = 0; j < piece.count; ++j) {
+        std::memcpy(padded_values + j * padded, values + j * stride,
+                    static_cast<size_t>(width) * sizeof(float));
+        std::fill(padded_values + j * padded + width, padded_values + (j + 1) * padded, 0.0f);
+      }
+      values = padded_values;
+      stride = padded;
     }
-    values = padded_values;
-    stride = padded;
+    small_gemm<false>({piece.count, scores + head * group * kDecodeKeys, kDecodeKeys, 1, values,
+                       stride, piece.sums + head * group * padded, padded},
+                      group, padded);
   }
-  small_gemm<false>({piece.count, scores, kDecodeKeys, 1, values, stride, piece.sums, padded},
-                    group, padded);
 }
 
 // Puts the pieces of one head together.
@@ -122,28 +136,30 @@ void merge_head(const float* sums, const float* states, int64_t pieces, int64_t 
 void AttentionOneQuery(const AttentionShape& shape, const float* q, const float* k,
                        int64_t k_stride, const float* v, int64_t v_stride, int64_t first,
                        int64_t last, float* out, float* logsumexp, int64_t logsumexp_stride) {
-  const int64_t pieces = (last - first + kDecodeKeys - 1) / kDecodeKeys, group = shape.group();
+  // Enough pieces to share out, few enough to put together.
+  const int64_t share = (last - first) / (4 * thread_count()) / 16 * 16;
+  const int64_t keys = std::clamp(share, kFewestDecodeKeys, kDecodeKeys);
+  const int64_t pieces = (last - first + keys - 1) / keys;
   const int64_t width = shape.width, padded = shape.padded_width();
   const int64_t sum_floats = shape.heads * padded;
   float* sums = scratch<float>(Scratch::kAttentionSums,
                                static_cast<size_t>(pieces * (sum_floats + 2 * shape.heads)));
   float* states = sums + pieces * sum_floats;
-  parallel_for(pieces * shape.kv_heads, 1, [&](int64_t begin, int64_t end, int) {
+  parallel_for(pieces, 1, [&](int64_t begin, int64_t end, int) {
     float* scores = scratch<float>(Scratch::kAttentionScores,
-                                   static_cast<size_t>(kDecodeKeys * (group + padded)));
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t p = i / shape.kv_heads, head = i % shape.kv_heads,
-                    key = first + p * kDecodeKeys;
+                                   static_cast<size_t>(kDecodeKeys * (shape.heads + padded)));
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t key = first + p * keys;
       const DecodePiece piece{&shape,
-                              q + head * group * width,
-                              k + key * k_stride + head * width,
-                              v + key * v_stride + head * width,
+                              q,
+                              k + key * k_stride,
+                              v + key * v_stride,
                               k_stride,
                               v_stride,
-                              std::min(kDecodeKeys, last - key),
-                              sums + p * sum_floats + head * group * padded,
-                              states + 2 * (p * shape.heads + head * group)};
-      decode_piece(piece, scores, scores + kDecodeKeys * group);
+                              std::min(keys, last - key),
+                              sums + p * sum_floats,
+                              states + 2 * p * shape.heads};
+      decode_piece(piece, scores, scores + kDecodeKeys * shape.heads);
     }
   });
   for (int64_t h = 0; h < shape.heads; ++h)

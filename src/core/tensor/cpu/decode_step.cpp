@@ -10,6 +10,7 @@
 #include "core/tensor/cpu/linear_layout.h"
 #include "core/tensor/cpu/rms_norm_kernels.h"
 #include "core/tensor/cpu/rope_kernels.h"
+#include "core/tensor/cpu/scratch.h"
 #include "mlx/array.h"
 
 namespace toolkit::tensor::cpu {
@@ -76,24 +77,39 @@ void norm_heads(const mx::array* weight, float* x, int64_t heads, int64_t width,
   if (weight) rms_norm_rows(x, nullptr, weight->data<float>(), nullptr, x, heads, width, eps);
 }
 
-void add(std::span<float> x, const std::vector<float>& delta) {
+void add(std::span<float> x, const float* delta) {
   for (size_t i = 0; i < x.size(); ++i) x[i] += delta[i];
 }
 
+/// What a layer computes on its way, in one work buffer.
+struct Work {
+  float *normed, *delta;  // (channels)
+  float *q, *seen;        // (heads * width)
+  float *gate, *up;       // (inner)
+
+  Work(int64_t channels, int64_t query, int64_t inner) {
+    normed = scratch<float>(Scratch::kDecode, static_cast<size_t>(2 * (channels + query + inner)));
+    delta = normed + channels;
+    q = delta + channels;
+    seen = q + query;
+    gate = seen + query;
+    up = gate + inner;
+  }
+};
+
 // From the normed input to the output of o.
-void attend(const DecodeLayer& layer, const DecodeSettings& s, int position, const float* normed,
-            float* out, float* keys, float* values) {
+void attend(const DecodeLayer& layer, const DecodeSettings& s, int position, const Work& work,
+            float* keys, float* values) {
   const int64_t width = s.head_dim, row = s.kv_heads * width;
-  std::vector<float> q(static_cast<size_t>(s.heads * width)), seen(q.size());
   float* k = keys + position * row;
-  multiply(normed, std::array{Product{&layer.q, q.data()}, Product{&layer.k, k},
-                              Product{&layer.v, values + position * row}});
-  norm_heads(layer.q_norm, q.data(), s.heads, width, s.norm_eps);
+  multiply(work.normed, std::array{Product{&layer.q, work.q}, Product{&layer.k, k},
+                                   Product{&layer.v, values + position * row}});
+  norm_heads(layer.q_norm, work.q, s.heads, width, s.norm_eps);
   norm_heads(layer.k_norm, k, s.kv_heads, width, s.norm_eps);
   if (layer.frequencies) {
     const auto table = rope_table({layer.frequencies->data<float>(), layer.frequencies->size()},
                                   layer.rope_scale, position + 1);
-    rope_token(q.data(), q.data(), table->at(position), s.heads, width, table->half, false);
+    rope_token(work.q, work.q, table->at(position), s.heads, width, table->half, false);
     rope_token(k, k, table->at(position), s.kv_heads, width, table->half, false);
   }
   const AttentionShape shape{.batch = 1,
@@ -107,9 +123,9 @@ void attend(const DecodeLayer& layer, const DecodeSettings& s, int position, con
                              .window = layer.window,
                              .softcap = s.attention_softcap};
   const int64_t first = layer.window > 0 ? std::max(0, position + 1 - layer.window) : 0;
-  attention_one_query(shape, q.data(), keys, row, values, row, first, position + 1, seen.data(),
+  attention_one_query(shape, work.q, keys, row, values, row, first, position + 1, work.seen,
                       nullptr, 0);
-  multiply(seen.data(), std::array{Product{&layer.o, out}});
+  multiply(work.seen, std::array{Product{&layer.o, work.delta}});
 }
 
 }  // namespace
@@ -133,23 +149,20 @@ void decode_layer(const DecodeLayer& layer, const DecodeSettings& settings, int 
                   std::span<float> x, float* keys, float* values) {
   const int64_t channels = static_cast<int64_t>(x.size());
   const float eps = settings.norm_eps;
-  std::vector<float> normed(x.size()), delta(x.size());
-  rms_norm_rows(x.data(), nullptr, layer.attention_norm->data<float>(), nullptr, normed.data(), 1,
+  const Work work(channels, settings.heads * settings.head_dim, layer.gate.weight->rows());
+  rms_norm_rows(x.data(), nullptr, layer.attention_norm->data<float>(), nullptr, work.normed, 1,
                 channels, eps);
-  attend(layer, settings, position, normed.data(), delta.data(), keys, values);
-  norm_heads(layer.attention_output_norm, delta.data(), 1, channels, eps);
-  add(x, delta);
+  attend(layer, settings, position, work, keys, values);
+  norm_heads(layer.attention_output_norm, work.delta, 1, channels, eps);
+  add(x, work.delta);
 
-  rms_norm_rows(x.data(), nullptr, layer.mlp_norm->data<float>(), nullptr, normed.data(), 1,
-                channels, eps);
-  std::vector<float> gate(static_cast<size_t>(layer.gate.weight->rows())), up(gate.size());
-  multiply(normed.data(),
-           std::array{Product{&layer.gate, gate.data()}, Product{&layer.up, up.data()}});
-  gated_forward(gate.data(), up.data(), gate.data(), static_cast<int64_t>(gate.size()),
-                settings.gate);
-  multiply(gate.data(), std::array{Product{&layer.down, delta.data()}});
-  norm_heads(layer.mlp_output_norm, delta.data(), 1, channels, eps);
-  add(x, delta);
+  rms_norm_rows(x.data(), nullptr, layer.mlp_norm->data<float>(), nullptr, work.normed, 1, channels,
+                eps);
+  multiply(work.normed, std::array{Product{&layer.gate, work.gate}, Product{&layer.up, work.up}});
+  gated_forward(work.gate, work.up, work.gate, layer.gate.weight->rows(), settings.gate);
+  multiply(work.gate, std::array{Product{&layer.down, work.delta}});
+  norm_heads(layer.mlp_output_norm, work.delta, 1, channels, eps);
+  add(x, work.delta);
 }
 
 void decode_head(const mx::array& norm, const LinearTerms& head, float norm_eps,

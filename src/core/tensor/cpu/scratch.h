@@ -16,6 +16,7 @@ enum class Scratch {
   kAttentionScores,
   kAttentionSums,
   kGradient,
+  kDecode,  // the intermediate results of one token in one layer
   kCount,
 };
 

@@ -39,7 +39,7 @@ thread_local int body_thread = kOutside;
 /// those that did, so a worker that sleeps or has no core delays nobody.
 class ThreadPool {
  public:
-  explicit ThreadPool(int threads) {
+  explicit ThreadPool(int threads) : shares_(static_cast<size_t>(threads)) {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
   }
 
@@ -54,11 +54,15 @@ class ThreadPool {
 
   void run(int64_t count, int64_t grain, const Body& body) {
     const std::lock_guard lock(one_job_);
-    count_ = count;
     grain_ = grain;
     body_ = &body;
     failure_ = nullptr;
-    next_.store(0, std::memory_order_relaxed);
+    const int64_t grains = (count + grain - 1) / grain, shares = std::ssize(shares_);
+    for (int64_t i = 0; i < shares; ++i) {
+      Share& share = shares_[static_cast<size_t>(i)];
+      share.next.store(i * grains / shares * grain, std::memory_order_relaxed);
+      share.end = std::min((i + 1) * grains / shares * grain, count);
+    }
     job_.store(kOpen, std::memory_order_release);
     announced_.fetch_add(1, std::memory_order_release);
     announced_.notify_all();
@@ -71,29 +75,37 @@ class ThreadPool {
  private:
   static constexpr uint32_t kOpen = 1u << 31;  // below it: the number of workers inside
 
-  /// Large chunks first, single grains last: threads of unequal speed end together.
-  int64_t chunk_after(int64_t begin) const {
-    return std::max<int64_t>(1, (count_ - begin) / grain_ / (4 * threads())) * grain_;
-  }
+  /// What one thread takes first, and then everybody: a thread that reads one stretch of memory
+  /// from its beginning on is faster than two that take turns in it, and each has its own counter.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
 
   void take_chunks(int thread) {
     body_thread = thread;
     try {
-      for (;;) {
-        int64_t begin = next_.load(std::memory_order_relaxed), end;
-        do {
-          if (begin >= count_) break;
-          end = std::min(begin + chunk_after(begin), count_);
-        } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
-        if (begin >= count_) break;
-        (*body_)(begin, end, thread);
-      }
+      for (size_t i = 0; i < shares_.size(); ++i)
+        take_share(shares_[(static_cast<size_t>(thread) + i) % shares_.size()], thread);
     } catch (...) {
-      next_.store(count_, std::memory_order_relaxed);
+      for (Share& share : shares_) share.next.store(share.end, std::memory_order_relaxed);
       const std::lock_guard lock(failure_mutex_);
       if (!failure_) failure_ = std::current_exception();
     }
     body_thread = kOutside;
+  }
+
+  /// Large chunks first, single grains last: threads of unequal speed end together.
+  void take_share(Share& share, int thread) {
+    for (;;) {
+      int64_t begin = share.next.load(std::memory_order_relaxed), end;
+      do {
+        if (begin >= share.end) return;
+        end = begin + std::max<int64_t>(1, (share.end - begin) / grain_ / 4) * grain_;
+        end = std::min(end, share.end);
+      } while (!share.next.compare_exchange_weak(begin, end, std::memory_order_relaxed));
+      (*body_)(begin, end, thread);
+    }
   }
 
   bool join() {
@@ -125,10 +137,10 @@ class ThreadPool {
   std::mutex one_job_, failure_mutex_;
   std::atomic<uint32_t> announced_{0};
   std::atomic<uint32_t> job_{0};
-  std::atomic<int64_t> next_{0};
   std::atomic<bool> stop_{false};
   // Written while no job is open and nobody is inside.
-  int64_t count_ = 0, grain_ = 1;
+  std::vector<Share> shares_;
+  int64_t grain_ = 1;
   const Body* body_ = nullptr;
   std::exception_ptr failure_;
 };
