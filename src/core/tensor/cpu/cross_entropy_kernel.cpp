@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/scratch.h"
 #include "core/tensor/cpu/thread_pool.h"
 
@@ -38,7 +40,10 @@ class Block {
     states_ = scratch<TokenState>(Scratch::kActivation, static_cast<size_t>(count_));
     for (int64_t i = 0; i < count_; ++i)
       states_[i] = {-std::numeric_limits<float>::infinity(), 0.0f, 0.0f, 0.0f};
-    if (!p_.int8) return;
+    if (!p_.int8) {
+      packed_.emplace(p_.hidden + begin_ * p_.width, p_.width, count_, p_.width);
+      return;
+    }
     quantized_ = scratch_rows(Scratch::kQuantized, count_, p_.width);
     quantize_rows({.x = p_.hidden + begin_ * p_.width,
                    .x_stride = p_.width,
@@ -93,9 +98,10 @@ class Block {
       int8_gemm_on_this_thread(
           {.weight = p_.int8, .row_begin = v, .row_count = columns, .a = quantized_}, output);
     } else {
-      const GemmTerm term{p_.hidden + begin_ * p_.width, p_.width, p_.width,
-                          head_rows(RightFactor::Form::kWeightTransposed, v, columns)};
-      gemm_block(&term, 1, output);
+      const GemmTerm term{.k = p_.width,
+                          .b = head_rows(RightFactor::Form::kWeightTransposed, v, columns),
+                          .packed = packed_->data()};
+      gemm_block({&term, 1}, output);
     }
     if (p_.logit_scale == 1.0f && p_.softcap == 0.0f) return;
     for (int64_t i = 0; i < count_; ++i)
@@ -178,7 +184,7 @@ class Block {
     } else {
       const GemmTerm term{logits_, kTile, columns,
                           head_rows(RightFactor::Form::kWeight, v, columns)};
-      gemm_block(&term, 1, output);
+      gemm_block({&term, 1}, output);
     }
   }
 
@@ -220,6 +226,7 @@ class Block {
   float* logits_;
   TokenState* states_;
   Int8Rows quantized_;
+  std::optional<PackedRows> packed_;  // the block's hidden rows
 };
 
 void cross_entropy_blocks(const CrossEntropyProblem& problem, float* losses, float* gradient) {

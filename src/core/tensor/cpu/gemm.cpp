@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/scratch.h"
 #include "core/tensor/cpu/thread_pool.h"
 
@@ -17,31 +18,39 @@
 HWY_BEFORE_NAMESPACE();
 namespace toolkit::tensor::cpu::HWY_NAMESPACE {
 
-// A's rows of one block, cut to a pass's depth, stay in the second-level cache beside the panel.
-constexpr int64_t kBlockBytes = 640 * 1024;
+// Packed rows are one stream, which the third-level cache feeds fast enough: larger blocks mean
+// fewer expansions of a panel.
+constexpr int64_t kBlockBytes = 2 << 20;
 
-void gemm_all_threads(const GemmTerm* terms, int64_t count, const GemmOutput& output) {
+void gemm_all_threads(std::span<const GemmTerm> given, const GemmOutput& output) {
+  const PackedTerms packed(given, output.m);
   const int64_t width = panel_width(output.n), panels = (output.n + width - 1) / width;
-  const int64_t threads = thread_count();
-  for_each_pass(terms, count, [&](const GemmPass& pass) {
+  const int64_t threads = thread_count(), tiles = TileRows{output.m}.tiles();
+  for_each_pass(packed.terms(), [&](const GemmPass& pass) {
     const int64_t fitting = kBlockBytes / (4 * std::max<int64_t>(pass.depth, 1));
     int64_t blocks = (output.m + fitting - 1) / fitting;
     // Few panels: cut the rows finer so that every thread has work.
     const int64_t wanted = (3 * threads + panels - 1) / panels;
-    blocks = std::max(blocks, std::min(wanted, output.m / (4 * kTileRows)));
+    blocks = std::max(blocks, std::min(wanted, tiles / 4));
     blocks = std::max<int64_t>(blocks, 1);
     parallel_for(blocks * panels, 1, [&](int64_t begin, int64_t end, int) {
       for (int64_t task = begin; task < end; ++task) {
         const int64_t block = task / panels, panel = task % panels;
-        run_panel_of_width(width, pass, output, panel * width, output.m * block / blocks,
-                           output.m * (block + 1) / blocks);
+        run_panel_of_width(width, pass, output, panel * width, tiles * block / blocks,
+                           tiles * (block + 1) / blocks);
       }
     });
   });
 }
 
-void gemm_one_thread(const GemmTerm* terms, int64_t count, const GemmOutput& output) {
-  gemm_block(terms, count, output);
+void gemm_one_thread(std::span<const GemmTerm> terms, const GemmOutput& output) {
+  gemm_block(terms, output);
+}
+
+void pack_rows(const float* a, int64_t stride, int64_t m, int64_t k, float* out) {
+  parallel_for(TileRows{m}.tiles(), 1, [&](int64_t from, int64_t to, int) {
+    pack_row_tiles(a, stride, m, k, from, to, out);
+  });
 }
 
 /// Sums s[m][0..kRows) x[m][two vectors] in registers.
@@ -84,23 +93,18 @@ HWY_NOINLINE void outer_tile(const OuterProducts& p, int64_t r0, int64_t column,
 }
 
 void outer_products(const OuterProducts& p, float* out) {
-  using Function = void (*)(const OuterProducts&, int64_t, int64_t, int64_t, float*);
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
-  static constexpr Function kFunctions[] = {
-      outer_tile<1>, outer_tile<2>, outer_tile<3>, outer_tile<4>,  outer_tile<5>,  outer_tile<6>,
-      outer_tile<7>, outer_tile<8>, outer_tile<9>, outer_tile<10>, outer_tile<11>, outer_tile<12>};
-#else
-  static constexpr Function kFunctions[] = {outer_tile<1>, outer_tile<2>, outer_tile<3>,
-                                            outer_tile<4>, outer_tile<5>, outer_tile<6>};
-#endif
+  constexpr int kMostRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 12 : 6;
+  static constexpr auto kFunctions = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    return std::array{outer_tile<static_cast<int>(kIndex) + 1>...};
+  }(std::make_index_sequence<kMostRows>());
   constexpr int64_t kWidth = 2 * hn::MaxLanes(hn::ScalableTag<float>());
-  const int64_t tiles = (p.r + kTileRows - 1) / kTileRows;
+  const int64_t tiles = (p.r + kMostRows - 1) / kMostRows;
   parallel_for((p.n + kWidth - 1) / kWidth, 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t panel = begin; panel < end; ++panel) {
       const int64_t column = panel * kWidth, columns = std::min(kWidth, p.n - column);
       for (int64_t t = 0; t < tiles; ++t) {
         const int64_t r0 = p.r * t / tiles, r1 = p.r * (t + 1) / tiles;
-        kFunctions[r1 - r0 - 1](p, r0, column, columns, out);
+        kFunctions[static_cast<size_t>(r1 - r0 - 1)](p, r0, column, columns, out);
       }
     }
   });
@@ -119,16 +123,21 @@ namespace toolkit::tensor::cpu {
 HWY_EXPORT(gemm_all_threads);
 HWY_EXPORT(gemm_one_thread);
 HWY_EXPORT(outer_products);
+HWY_EXPORT(pack_rows);
 HWY_EXPORT(convert);
 
 void gemm(std::span<const GemmTerm> terms, const GemmOutput& output) {
   if (output.m <= 0 || output.n <= 0) return;
-  HWY_DYNAMIC_DISPATCH(gemm_all_threads)(terms.data(), static_cast<int64_t>(terms.size()), output);
+  HWY_DYNAMIC_DISPATCH(gemm_all_threads)(terms, output);
 }
 
 void gemm_on_this_thread(std::span<const GemmTerm> terms, const GemmOutput& output) {
   if (output.m <= 0 || output.n <= 0) return;
-  HWY_DYNAMIC_DISPATCH(gemm_one_thread)(terms.data(), static_cast<int64_t>(terms.size()), output);
+  HWY_DYNAMIC_DISPATCH(gemm_one_thread)(terms, output);
+}
+
+PackedRows::PackedRows(const float* a, int64_t stride, int64_t m, int64_t k) : buffer_(m * k) {
+  HWY_DYNAMIC_DISPATCH(pack_rows)(a, stride, m, k, buffer_.data());
 }
 
 void sum_outer_products(const OuterProducts& product, float* out) {

@@ -31,6 +31,7 @@ struct GemmTerm {
   int64_t stride = 0;
   int64_t k = 0;
   RightFactor b;
+  const float* packed = nullptr;  // all of A as PackedRows holds it; `a` is not read then
 };
 
 /// Where the sum goes: C (m, n) f32 with rows `stride` apart.

@@ -7,6 +7,8 @@
 #include "core/tensor/cpu/gemm.h"
 #include "core/tensor/cpu/gemm_tile-inl.h"
 #include "core/tensor/cpu/pack-inl.h"
+#include "core/tensor/cpu/pack_rows-inl.h"
+#include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/scratch.h"
 
 #if defined(TOOLKIT_GEMM_BLOCK_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -40,10 +42,11 @@ constexpr int64_t kPassDepth = 768;
 
 /// Cuts terms into passes; `piece_of(pass)` is called for each pass in order.
 template <class Function>
-HWY_INLINE void for_each_pass(const GemmTerm* terms, int64_t count, const Function& run) {
+HWY_INLINE void for_each_pass(std::span<const GemmTerm> terms, const Function& run) {
+  const size_t count = terms.size();
   GemmPass pass;
   pass.first = true;
-  for (int64_t t = 0; t < count; ++t) {
+  for (size_t t = 0; t < count; ++t) {
     for (int64_t k = 0; k < terms[t].k;) {
       int64_t take = std::min(terms[t].k - k, kPassDepth - pass.depth);
       // Groups are never split; a small rest joins the pass rather than making its own.
@@ -68,41 +71,41 @@ HWY_INLINE void for_each_pass(const GemmTerm* terms, int64_t count, const Functi
   if (pass.count > 0 || pass.first) run(pass);
 }
 
-/// Adds (or writes) one pass for columns [n0, n0 + width) and rows [m0, m1) of C.
+/// Adds (or writes) one pass for columns [n0, n0 + width) and the tiles [from, to) of rows of C.
 template <int kVectors>
-HWY_NOINLINE void run_panel(const GemmPass& pass, const GemmOutput& output, int64_t n0, int64_t m0,
-                            int64_t m1) {
+HWY_NOINLINE void run_panel(const GemmPass& pass, const GemmOutput& output, int64_t n0,
+                            int64_t from, int64_t to) {
   constexpr int64_t kWidth =
       kVectors * static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));
   float* panel = scratch<float>(Scratch::kPanel, static_cast<size_t>((pass.depth + 1) * kWidth));
   const int64_t columns = std::min(kWidth, output.n - n0);
-  TileTerm terms[GemmPass::kMaxPieces];
-  int64_t depth = 0;
+  const float* panels[GemmPass::kMaxPieces];
   for (int p = 0; p < pass.count; ++p) {
     const TermPiece& piece = pass.pieces[p];
-    float* part = panel + depth * kWidth;
-    fill_panel(piece.term->b, {piece.k0, piece.k1, n0, columns, kWidth}, part);
-    terms[p] = {piece.term->a + piece.k0, piece.term->stride, part, piece.k1 - piece.k0};
-    depth += piece.k1 - piece.k0;
+    fill_panel(piece.term->b, {piece.k0, piece.k1, n0, columns, kWidth}, panel);
+    panels[p] = panel;
+    panel += (piece.k1 - piece.k0) * kWidth;
   }
-  float* bias = nullptr;
-  if (pass.first && output.bias) {
-    bias = panel + depth * kWidth;
-    for (int64_t j = 0; j < kWidth; ++j) bias[j] = j < columns ? output.bias[n0 + j] : 0.0f;
-  }
-  // Tiles of nearly equal height: a short last one would waste registers.
-  const int64_t rows = m1 - m0, tiles = (rows + kTileRows - 1) / kTileRows;
-  for (int64_t i = 0, m = m0; i < tiles; ++i) {
-    const int64_t end = m0 + rows * (i + 1) / tiles;
-    TileTerm here[GemmPass::kMaxPieces];
+  // Sums start with C, or with the bias, which is zero when there is none.
+  const bool from_c = output.accumulate || !pass.first;
+  float* bias = panel;
+  for (int64_t j = 0; j < kWidth; ++j)
+    bias[j] = pass.first && output.bias && j < columns ? output.bias[n0 + j] : 0.0f;
+  const TileRows rows{output.m};
+  if (output.accumulate && pass.first && output.bias)
+    for (int64_t m = rows.begin(from); m < rows.begin(to); ++m)
+      for (int64_t j = 0; j < columns; ++j) output.c[m * output.stride + n0 + j] += bias[j];
+  for (int64_t t = from; t < to; ++t) {
+    const int64_t m = rows.begin(t), height = rows.height(t);
+    TileTerm terms[GemmPass::kMaxPieces];
     for (int p = 0; p < pass.count; ++p) {
-      here[p] = terms[p];
-      here[p].a += m * terms[p].stride;
+      const auto [term, k0, k1] = pass.pieces[p];
+      terms[p] = {term->packed + m * term->k + k0 * height, panels[p], k1 - k0};
     }
-    tile_function<kVectors>(end - m)(here, pass.count,
-                                     {output.c + m * output.stride + n0, output.stride, bias,
-                                      columns, output.accumulate || !pass.first});
-    m = end;
+    float* c = output.c + m * output.stride + n0;
+    tile_function<kVectors>(height)(
+        terms, pass.count,
+        {c, output.stride, from_c ? c : bias, from_c ? output.stride : 0, columns});
   }
 }
 
@@ -112,19 +115,21 @@ HWY_INLINE int64_t panel_width(int64_t n) {
 }
 
 HWY_INLINE void run_panel_of_width(int64_t width, const GemmPass& pass, const GemmOutput& output,
-                                   int64_t n0, int64_t m0, int64_t m1) {
+                                   int64_t n0, int64_t from, int64_t to) {
   if (width == static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()))) {
-    run_panel<1>(pass, output, n0, m0, m1);
+    run_panel<1>(pass, output, n0, from, to);
   } else {
-    run_panel<2>(pass, output, n0, m0, m1);
+    run_panel<2>(pass, output, n0, from, to);
   }
 }
 
-HWY_INLINE void gemm_block(const GemmTerm* terms, int64_t count, const GemmOutput& output) {
+/// The sum of products on this thread only.
+HWY_INLINE void gemm_block(std::span<const GemmTerm> terms, const GemmOutput& output) {
+  const PackedTerms packed(terms, output.m);
   const int64_t width = panel_width(output.n);
-  for_each_pass(terms, count, [&](const GemmPass& pass) {
+  for_each_pass(packed.terms(), [&](const GemmPass& pass) {
     for (int64_t n = 0; n < output.n; n += width)
-      run_panel_of_width(width, pass, output, n, 0, output.m);
+      run_panel_of_width(width, pass, output, n, 0, TileRows{output.m}.tiles());
   });
 }
 

@@ -1,8 +1,11 @@
 // The register tile of the f32 product. Included once per target by foreach_target.
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
+#include <array>
 #include <cstdint>
+#include <utility>
 
 #if defined(TOOLKIT_GEMM_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TOOLKIT_GEMM_TILE_INL_H_
@@ -15,28 +18,36 @@ HWY_BEFORE_NAMESPACE();
 namespace toolkit::tensor::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// 12 rows x 2 vectors fill 24 of 32 registers; targets with 16 registers take 6 rows.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+// 14 rows x 2 vectors and what they are multiplied by fill 31 of 32 registers, 12 rows 27; targets
+// with 16 registers take 6 rows.
+#if HWY_TARGET == HWY_AVX3
+constexpr int kTileRows = 14;
+#elif HWY_TARGET == HWY_NEON
 constexpr int kTileRows = 12;
 #else
 constexpr int kTileRows = 6;
 #endif
 
-/// A panel's share of one product: `k` rows of the panel against `k` columns of A.
+/// A panel's share of one product: `k` rows of the panel against `k` columns of a tile's rows,
+/// which follow each other column by column (see pack_row_tiles).
 struct TileTerm {
   const float* a;
-  int64_t stride;
   const float* panel;
   int64_t k;
 };
 
+/// Where a tile's sums start and end: rows of `start` lie `start_stride` apart, which is 0 when all
+/// rows start with the same numbers. Missing columns of C are neither read nor written.
 struct TileTarget {
   float* c;
   int64_t stride;
-  const float* bias;  // of these columns, padded to the panel's width; or null
-  int64_t columns;    // <= the panel's width
-  bool accumulate;
+  const float* start;
+  int64_t start_stride;
+  int64_t columns;  // <= the panel's width
 };
+
+/// Columns multiplied between two requests for cache lines.
+constexpr int64_t kTileSteps = 8;
 
 template <int kRows, int kVectors>
 HWY_NOINLINE void multiply_tile(const TileTerm* terms, int64_t count, const TileTarget& target) {
@@ -46,64 +57,76 @@ HWY_NOINLINE void multiply_tile(const TileTerm* terms, int64_t count, const Tile
   constexpr int64_t kWidth = kLanes * kVectors;
   HWY_ALIGN float edge[kRows * kWidth];
   const bool whole = target.columns == kWidth;
-  float* c = whole ? target.c : edge;
-  const int64_t c_stride = whole ? target.stride : kWidth;
-  if (!whole && target.accumulate)
+  const float* start = target.start;
+  int64_t start_stride = target.start_stride;
+  if (!whole && start_stride != 0) {
     for (int r = 0; r < kRows; ++r)
       for (int64_t j = 0; j < target.columns; ++j)
-        edge[r * kWidth + j] = target.c[r * target.stride + j];
-
+        edge[r * kWidth + j] = start[r * start_stride + j];
+    start = edge;
+    start_stride = kWidth;
+  }
   V sum[kRows][kVectors];
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kVectors; ++v) {
-      sum[r][v] = target.accumulate ? hn::LoadU(d, c + r * c_stride + v * kLanes) : hn::Zero(d);
-      if (target.bias) sum[r][v] = hn::Add(sum[r][v], hn::LoadU(d, target.bias + v * kLanes));
-    }
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v)
+      sum[r][v] = hn::LoadU(d, start + r * start_stride + v * kLanes);
+  const float* next_c = target.c + kRows * target.stride;
+  const float* const last_c = next_c + kRows * target.stride;
   for (int64_t t = 0; t < count; ++t) {
     const float* HWY_RESTRICT panel = terms[t].panel;
-    const int64_t stride = terms[t].stride;
-    // Three row pointers and small multiples of the stride keep all addresses in registers.
-    const float* HWY_RESTRICT a0 = terms[t].a;
-    const float* HWY_RESTRICT a4 = a0 + 4 * stride;
-    const float* HWY_RESTRICT a8 = a0 + 8 * stride;
-    for (int64_t k = terms[t].k; k > 0; --k) {
+    const float* HWY_RESTRICT a = terms[t].a;
+    const auto step = [&](int64_t k) HWY_ATTR {
       V b[kVectors];
-      for (int v = 0; v < kVectors; ++v) b[v] = hn::Load(d, panel + v * kLanes);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) b[v] = hn::Load(d, panel + k * kWidth + v * kLanes);
+#pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
-        const float* row = (r < 4 ? a0 : r < 8 ? a4 : a8) + (r % 4) * stride;
-        const V a = hn::Set(d, *row);
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(a, b[v], sum[r][v]);
+        const V x = hn::Set(d, a[k * kRows + r]);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(x, b[v], sum[r][v]);
       }
-      ++a0;
-      ++a4;
-      ++a8;
+    };
+    int64_t k = terms[t].k;
+    for (; k >= kTileSteps; k -= kTileSteps) {
+      // The next tile's part of C, one row at a time.
+      if (next_c < last_c) {
+        for (int v = 0; v < kVectors; ++v) hwy::Prefetch(next_c + v * kLanes);
+        next_c += target.stride;
+      }
+#pragma GCC unroll 8
+      for (int64_t j = 0; j < kTileSteps; ++j) step(j);
+      a += kTileSteps * kRows;
+      panel += kTileSteps * kWidth;
+    }
+    for (; k > 0; --k) {
+      step(0);
+      a += kRows;
       panel += kWidth;
     }
   }
+  float* c = whole ? target.c : edge;
+  const int64_t c_stride = whole ? target.stride : kWidth;
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, c + r * c_stride + v * kLanes);
-  if (!whole)
-    for (int r = 0; r < kRows; ++r)
-      for (int64_t j = 0; j < target.columns; ++j)
-        target.c[r * target.stride + j] = edge[r * kWidth + j];
+  if (whole) return;
+  for (int r = 0; r < kRows; ++r)
+    for (int64_t j = 0; j < target.columns; ++j)
+      target.c[r * target.stride + j] = edge[r * kWidth + j];
 }
 
 using TileFunction = void (*)(const TileTerm*, int64_t, const TileTarget&);
 
 template <int kVectors>
 HWY_INLINE TileFunction tile_function(int64_t rows) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
-  static constexpr TileFunction kFunctions[] = {
-      multiply_tile<1, kVectors>,  multiply_tile<2, kVectors>,  multiply_tile<3, kVectors>,
-      multiply_tile<4, kVectors>,  multiply_tile<5, kVectors>,  multiply_tile<6, kVectors>,
-      multiply_tile<7, kVectors>,  multiply_tile<8, kVectors>,  multiply_tile<9, kVectors>,
-      multiply_tile<10, kVectors>, multiply_tile<11, kVectors>, multiply_tile<12, kVectors>};
-#else
-  static constexpr TileFunction kFunctions[] = {
-      multiply_tile<1, kVectors>, multiply_tile<2, kVectors>, multiply_tile<3, kVectors>,
-      multiply_tile<4, kVectors>, multiply_tile<5, kVectors>, multiply_tile<6, kVectors>};
-#endif
-  return kFunctions[rows - 1];
+  static constexpr auto kFunctions = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    return std::array<TileFunction, kTileRows>{
+        multiply_tile<static_cast<int>(kIndex) + 1, kVectors>...};
+  }(std::make_index_sequence<kTileRows>());
+  return kFunctions[static_cast<size_t>(rows - 1)];
 }
 
 }  // namespace toolkit::tensor::cpu::HWY_NAMESPACE

@@ -8,6 +8,7 @@
 #include "core/tensor/cpu/gemm.h"
 #include "core/tensor/cpu/gemv.h"
 #include "core/tensor/cpu/int8_gemm.h"
+#include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/weak_arrays.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -20,14 +21,20 @@ struct Gradients {
   const std::vector<MapLayout>& maps;
   const std::vector<mx::array>& inputs;
   int64_t rows, columns, rank;
-  std::deque<Contiguous> dy;  // per map
+  std::deque<Contiguous> dy;      // per map
+  std::deque<PackedRows> packed;  // the same, when the weight's products want them so
 
   Gradients(const std::vector<MapLayout>& layouts, const std::vector<mx::array>& arrays)
       : maps(layouts), inputs(arrays), columns(layouts[0].columns), rank(total_rank(layouts)) {
     const size_t first = inputs.size() - maps.size();
     for (size_t i = 0; i < maps.size(); ++i) dy.emplace_back(inputs[first + i]);
     rows = static_cast<int64_t>(inputs[first].size()) / maps[0].rows;
+    if (rows <= kMostGemvInputs || in_int8()) return;
+    for (size_t i = 0; i < maps.size(); ++i)
+      packed.emplace_back(dy[i].data(), maps[i].rows, rows, maps[i].rows);
   }
+
+  const float* packed_dy(size_t map) const { return packed.empty() ? nullptr : packed[map].data(); }
 
   /// z_i = scale_i dy_i b_i^T, side by side: (rows, rank).
   std::vector<float> low_rank_gradient() const {
@@ -36,13 +43,14 @@ struct Gradients {
       const MapLayout& map = maps[i];
       if (map.rank == 0) continue;
       const Contiguous b(inputs[map.lora_b]);
-      const GemmTerm term{dy[i].data(),
-                          map.rows,
-                          map.rows,
-                          {.form = RightFactor::Form::kMatrixTransposed,
-                           .matrix = b.data(),
-                           .stride = map.rows,
-                           .factor = map.lora_scale}};
+      const GemmTerm term{.a = dy[i].data(),
+                          .stride = map.rows,
+                          .k = map.rows,
+                          .b = {.form = RightFactor::Form::kMatrixTransposed,
+                                .matrix = b.data(),
+                                .stride = map.rows,
+                                .factor = map.lora_scale},
+                          .packed = packed_dy(i)};
       gemm({&term, 1}, {.c = z.data() + map.rank_begin, .stride = rank, .m = rows, .n = map.rank});
     }
     return z;
@@ -56,8 +64,11 @@ struct Gradients {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       weights.emplace_back(weight_view(map, inputs));
-      terms.push_back(
-          {dy[i].data(), map.rows, map.rows, weights.back().factor(RightFactor::Form::kWeight)});
+      terms.push_back({.a = dy[i].data(),
+                       .stride = map.rows,
+                       .k = map.rows,
+                       .b = weights.back().factor(RightFactor::Form::kWeight),
+                       .packed = packed_dy(i)});
     }
     for (const MapLayout& map : maps) {
       if (map.rank == 0) continue;

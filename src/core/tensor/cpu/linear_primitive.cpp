@@ -10,6 +10,7 @@
 #include "core/tensor/cpu/int8_gemm.h"
 #include "core/tensor/cpu/linear_backward.h"
 #include "core/tensor/cpu/linear_layout.h"
+#include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/weak_arrays.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -68,13 +69,15 @@ void run_few(const std::vector<MapLayout>& maps, const std::vector<mx::array>& i
 }
 
 void run_many(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
-              std::vector<mx::array>& outputs, const float* x, int64_t rows, const float* low) {
+              std::vector<mx::array>& outputs, const PackedRows& x, int64_t rows,
+              const float* low) {
   const int64_t columns = maps[0].columns, rank = total_rank(maps);
   for (size_t i = 0; i < maps.size(); ++i) {
     const MapLayout& map = maps[i];
     const ScaleBuffer weight(weight_view(map, inputs));
-    std::vector<GemmTerm> terms = {
-        {x, columns, columns, weight.factor(RightFactor::Form::kWeightTransposed)}};
+    std::vector<GemmTerm> terms = {{.k = columns,
+                                    .b = weight.factor(RightFactor::Form::kWeightTransposed),
+                                    .packed = x.data()}};
     std::optional<Contiguous> b, bias;
     if (map.rank > 0)
       terms.push_back(lora_term(map, low, rank, b.emplace(inputs[map.lora_b]).data()));
@@ -115,25 +118,36 @@ void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
   }
 }
 
+bool all_int8(const std::vector<MapLayout>& maps) {
+  return std::all_of(maps.begin(), maps.end(),
+                     [](const MapLayout& map) { return map.int8 != nullptr; });
+}
+
 void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
                  std::vector<mx::array>& outputs) {
   const Contiguous x(inputs[0]);
   const int64_t columns = maps[0].columns, rows = static_cast<int64_t>(inputs[0].size()) / columns;
   const int64_t rank = total_rank(maps);
+  const bool few = rows <= kMostGemvInputs, int8 = !few && all_int8(maps);
+  std::optional<PackedRows> packed;
+  if (!few && !int8) packed.emplace(x.data(), columns, rows, columns);
   float* low = nullptr;
   if (rank > 0) {
     low = outputs.back().data<float>();
     const std::vector<float> a = joined_a(maps, inputs);
-    const GemmTerm term{x.data(), columns, columns, {.matrix = a.data(), .stride = rank}};
+    const GemmTerm term{.a = x.data(),
+                        .stride = columns,
+                        .k = columns,
+                        .b = {.matrix = a.data(), .stride = rank},
+                        .packed = packed ? packed->data() : nullptr};
     gemm({&term, 1}, {.c = low, .stride = rank, .m = rows, .n = rank});
   }
-  if (rows <= kMostGemvInputs) {
+  if (few) {
     run_few(maps, inputs, outputs, x.data(), rows, low);
-  } else if (std::all_of(maps.begin(), maps.end(),
-                         [](const MapLayout& map) { return map.int8 != nullptr; })) {
+  } else if (int8) {
     run_int8(maps, inputs, outputs, x.data(), rows, low);
   } else {
-    run_many(maps, inputs, outputs, x.data(), rows, low);
+    run_many(maps, inputs, outputs, *packed, rows, low);
   }
 }
 

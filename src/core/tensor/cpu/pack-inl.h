@@ -6,6 +6,7 @@
 #include "core/tensor/cpu/float_load-inl.h"
 #include "core/tensor/cpu/gemm.h"
 #include "core/tensor/cpu/scratch.h"
+#include "core/tensor/cpu/transpose-inl.h"
 
 #if defined(TOOLKIT_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TOOLKIT_PACK_INL_H_
@@ -23,40 +24,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 struct PanelRange {
   int64_t k0, k1, n0, columns, width;
 };
-
-/// out[j * width + i] = source[i * stride + j] for i < rows, j < columns, in 32-bit elements.
-HWY_INLINE void transpose_words(const uint32_t* HWY_RESTRICT source, int64_t stride, int64_t rows,
-                                int64_t columns, uint32_t* HWY_RESTRICT out, int64_t width) {
-  const hn::ScalableTag<uint32_t> d;
-  const hn::CappedTag<uint32_t, 4> d4;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  HWY_ALIGN uint32_t mixed[4 * hn::MaxLanes(hn::ScalableTag<uint32_t>())];
-  int64_t i = 0;
-  for (; i + 4 <= rows; i += 4) {
-    const uint32_t* row = source + i * stride;
-    int64_t j = 0;
-    for (; j + lanes <= columns; j += lanes) {
-      const auto r0 = hn::LoadU(d, row + j), r1 = hn::LoadU(d, row + stride + j);
-      const auto r2 = hn::LoadU(d, row + 2 * stride + j), r3 = hn::LoadU(d, row + 3 * stride + j);
-      const auto even_low = hn::InterleaveLower(d, r0, r2),
-                 odd_low = hn::InterleaveLower(d, r1, r3);
-      const auto even_high = hn::InterleaveUpper(d, r0, r2),
-                 odd_high = hn::InterleaveUpper(d, r1, r3);
-      hn::Store(hn::InterleaveLower(d, even_low, odd_low), d, mixed);
-      hn::Store(hn::InterleaveUpper(d, even_low, odd_low), d, mixed + lanes);
-      hn::Store(hn::InterleaveLower(d, even_high, odd_high), d, mixed + 2 * lanes);
-      hn::Store(hn::InterleaveUpper(d, even_high, odd_high), d, mixed + 3 * lanes);
-      uint32_t* to = out + j * width + i;
-      for (int64_t block = 0; block < lanes; block += 4)
-        for (int64_t column = 0; column < 4; ++column, to += width)
-          hn::StoreU(hn::Load(d4, mixed + column * lanes + block), d4, to);
-    }
-    for (; j < columns; ++j)
-      for (int64_t r = 0; r < 4; ++r) out[j * width + i + r] = row[r * stride + j];
-  }
-  for (; i < rows; ++i)
-    for (int64_t j = 0; j < columns; ++j) out[j * width + i] = source[i * stride + j];
-}
 
 HWY_INLINE void clear_missing_columns(const PanelRange& range, float* panel) {
   for (int64_t k = range.k0; k < range.k1; ++k, panel += range.width)
