@@ -27,6 +27,12 @@ void check(const mx::array& q, const mx::array& k, const mx::array& v,
     fail(ErrorKind::kInternal,
          "attention: scale {} must be positive, softcap {} and window {} not negative",
          options.scale, options.softcap, options.window);
+  const std::optional<mx::array>& prefix = options.prefix;
+  if (prefix && (!options.segments || !options.causal || prefix->ndim() != 1 ||
+                 prefix->shape(0) != q.shape(0) || prefix->dtype() != mx::int32))
+    fail(ErrorKind::kInternal,
+         "attention: a prefix must be (B) int32 and needs segments and causal, found {} with q {}",
+         shape_text(*prefix), shape_text(q));
   if (!options.segments) return;
   const mx::array& segments = *options.segments;
   if (segments.ndim() != 2 || segments.shape(0) != q.shape(0) || segments.shape(1) != q.shape(1) ||

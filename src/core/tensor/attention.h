@@ -15,6 +15,11 @@ struct AttentionOptions {
   /// Packed rows: (B, T) int32 segment ids; a query sees only keys of its own segment; S == T.
   /// Segments are runs of equal ids; id -1 marks padding.
   std::optional<mx::array> segments = std::nullopt;
+  /// Packed rows whose segments go on from one shared beginning: (B) int32, the first prefix[b]
+  /// keys of row b, no more than its first segment has, are seen by every later segment of it too.
+  /// To each of them it is as if they stood right before its own keys: a window counts that way.
+  /// Needs segments and causal.
+  std::optional<mx::array> prefix = std::nullopt;
 };
 
 /// Grouped-query attention without keeping the T x S matrix.

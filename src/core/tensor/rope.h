@@ -13,4 +13,8 @@ namespace toolkit::tensor {
 ///   returns      (B, T, H, D). Differentiable in x. (Su et al. 2021, arXiv:2104.09864)
 mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale = 1.0f);
 
+/// The same with a position for each token: `positions` (B, T) int32, none negative.
+mx::array rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
+               float scale = 1.0f);
+
 }  // namespace toolkit::tensor

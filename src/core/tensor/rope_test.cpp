@@ -33,6 +33,24 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("rope with a position per token equals the plain graph and that of single tokens") {
+    const std::vector<int> at = {0, 1, 2, 3, 2, 3, 4, 900, 5, 0, 0, 7, 6, 1};
+    const mx::array positions(at.begin(), {2, 7}, mx::int32);
+    for (const int half : {20, 32}) {
+      const mx::array x = random_array({2, 7, 3, 80}, 1);
+      const auto turn = [&](const Arrays& in) {
+        return Arrays{rope(in[0], frequencies(half), positions, 1.25f)};
+      };
+      compare_with_plain(turn, {x}, 1);
+      const mx::array turned = turn({x})[0];
+      for (int i = 0; i < 14; ++i) {
+        const mx::Shape begin{i / 7, i % 7, 0, 0}, end{i / 7 + 1, i % 7 + 1, 3, 80};
+        const mx::array alone = rope(mx::slice(x, begin, end), frequencies(half), at[i], 1.25f);
+        CHECK(relative_error(mx::slice(turned, begin, end), alone) < 1e-6f);
+      }
+    }
+  }
+
   TEST_CASE("the gradient of rope turns back: rotating and rotating back is the identity") {
     const mx::array x = random_array({1, 9, 2, 64}, 1);
     const auto turn = [](const Arrays& in) { return Arrays{rope(in[0], frequencies(32), 3)}; };
@@ -49,6 +67,9 @@ TEST_SUITE("unit") {
   TEST_CASE("rope refuses more frequencies than pairs") {
     CHECK_THROWS_WITH_AS(rope(random_array({1, 2, 1, 8}, 1), frequencies(5), 0),
                          doctest::Contains("(1, 2, 1, 8)"), Error);
+    CHECK_THROWS_WITH_AS(
+        rope(random_array({1, 2, 1, 8}, 1), frequencies(4), mx::zeros({1, 3}, mx::int32)),
+        doctest::Contains("(1, 3)"), Error);
   }
 }
 

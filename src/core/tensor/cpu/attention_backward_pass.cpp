@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cstring>
+
 #include "core/tensor/cpu/attention_kernels.h"
 #include "core/tensor/cpu/attention_pass.h"
 #include "core/tensor/cpu/attention_pieces.h"
@@ -16,9 +19,9 @@ struct BackwardCall {
 
   /// Whether keys and their gradients can be used where they lie. Queries are always copied: rows
   /// of all heads lie so far apart that they cost an address translation each, panel after panel.
-  bool in_place() const {
-    return usable_in_place(shape, k.token_stride) && usable_in_place(shape, dk.token_stride) &&
-           usable_in_place(shape, dv.token_stride);
+  bool in_place(const AttentionRun& run) const {
+    return run.prefix == 0 && usable_in_place(shape, k.token_stride) &&
+           usable_in_place(shape, dk.token_stride) && usable_in_place(shape, dv.token_stride);
   }
 };
 
@@ -26,13 +29,13 @@ int64_t whole_lines(int64_t floats) {
   return (floats + 15) / 16 * 16;
 }
 
-/// Memory of one thread for one run. Without `in_place` there is room for packed keys too.
+/// Memory of one thread for one run; `copies`: with room for packed keys too.
 struct Buffers {
   float *key_panels, *value_panels, *queries, *dout, *dqueries, *delta, *scores;
   float *keys, *dkeys, *dvalues;
 
-  static int64_t size(int64_t queries, int64_t keys, int64_t width, bool in_place) {
-    return (in_place ? 2 : 5) * padded_keys(keys) * width + 3 * queries * width +
+  static int64_t size(int64_t queries, int64_t keys, int64_t width, bool copies) {
+    return (copies ? 5 : 2) * padded_keys(keys) * width + 3 * queries * width +
            whole_lines(queries) + whole_lines(attention_backward_scratch());
   }
   Buffers(float* memory, int64_t query_rows, int64_t key_rows, int64_t width) {
@@ -59,6 +62,7 @@ struct Buffers {
 /// gradients goes to head `sink` of dk and dv.
 struct HeadGroup {
   const AttentionRun* run;
+  int64_t index;  // of the run
   int64_t kv, first, count, sink;
 };
 
@@ -67,30 +71,100 @@ void zero(SumRows rows, int64_t count, int64_t width) {
     std::memset(rows.at(i), 0, static_cast<size_t>(width) * sizeof(float));
 }
 
-void backward_group(const BackwardCall& call, const HeadGroup& group, const Buffers& buffers,
-                    bool in_place) {
+/// Gradients of shared keys and values, apart for each run that sees them: added up at the end in
+/// the order of the runs, so that the sums do not depend on which thread was first.
+class PrefixGradients {
+ public:
+  PrefixGradients(const std::vector<AttentionRun>& runs, int64_t row_floats)
+      : runs_(runs), row_floats_(row_floats), offsets_(runs.size() + 1) {
+    for (size_t i = 0; i < runs.size(); ++i) offsets_[i + 1] = offsets_[i] + runs[i].prefix;
+    keys_ = std::make_unique<FloatBuffer>(offsets_.back() * row_floats);
+    values_ = std::make_unique<FloatBuffer>(offsets_.back() * row_floats);
+  }
+
+  int64_t row_floats() const { return row_floats_; }
+  float* keys(int64_t run) const { return keys_->data() + place(run); }
+  float* values(int64_t run) const { return values_->data() + place(run); }
+
+  void add_to(MutableRows dk, MutableRows dv) const {
+    int64_t longest = 0;
+    for (const AttentionRun& run : runs_) longest = std::max(longest, run.prefix);
+    parallel_for(longest, 4, [&](int64_t begin, int64_t end, int) {
+      for (size_t i = 0; i < runs_.size(); ++i) {
+        for (int64_t t = begin; t < std::min(end, runs_[i].prefix); ++t) {
+          const int64_t from = place(static_cast<int64_t>(i)) + t * row_floats_;
+          add_row(keys_->data() + from, dk.at(runs_[i].prefix_row + t));
+          add_row(values_->data() + from, dv.at(runs_[i].prefix_row + t));
+        }
+      }
+    });
+  }
+
+ private:
+  int64_t place(int64_t run) const { return offsets_[static_cast<size_t>(run)] * row_floats_; }
+  void add_row(const float* from, float* to) const {
+    for (int64_t i = 0; i < row_floats_; ++i) to[i] += from[i];
+  }
+
+  const std::vector<AttentionRun>& runs_;
+  int64_t row_floats_;
+  std::vector<int64_t> offsets_;  // in keys
+  std::unique_ptr<FloatBuffer> keys_, values_;
+};
+
+/// The keys of one run and head, and where their gradients are summed.
+struct KeySide {
+  Rows keys;
+  SumRows dkeys, dvalues;
+};
+
+KeySide load_keys(const BackwardCall& call, const HeadGroup& group, const Buffers& buffers) {
   const AttentionShape& shape = call.shape;
   const AttentionRun& run = *group.run;
   const int64_t width = shape.width, padded = shape.padded_width();
-  const auto packed = [&](const float* from, int64_t stride, int64_t rows, float* memory) {
-    pack_rows(from, stride, rows, width, padded, memory);
+  KeySide side{{buffers.keys, padded}, {buffers.dkeys, padded}, {buffers.dvalues, padded}};
+  if (call.in_place(run)) {
+    const float* k = call.k.at(run.key_row) + group.kv * width;
+    side = {{k, call.k.token_stride},
+            {call.dk.at(run.key_row) + group.sink * width, call.dk.token_stride},
+            {call.dv.at(run.key_row) + group.sink * width, call.dv.token_stride}};
+    pack_panels(k, call.k.token_stride, run.keys, width, padded, buffers.key_panels);
+    pack_panels(call.v.at(run.key_row) + group.kv * width, call.v.token_stride, run.keys, width,
+                padded, buffers.value_panels);
+  } else {
+    gather_keys(shape, run, call.v, group.kv, buffers.keys);
+    pack_panels(buffers.keys, padded, run.keys, padded, padded, buffers.value_panels);
+    gather_keys(shape, run, call.k, group.kv, buffers.keys);
+    pack_panels(buffers.keys, padded, run.keys, padded, padded, buffers.key_panels);
+  }
+  zero(side.dkeys, run.keys, padded);
+  zero(side.dvalues, run.keys, padded);
+  return side;
+}
+
+void store_key_gradients(const BackwardCall& call, const HeadGroup& group, const KeySide& side,
+                         const PrefixGradients& shared) {
+  const AttentionRun& run = *group.run;
+  const int64_t width = call.shape.width, column = group.sink * width;
+  const auto store = [&](SumRows sums, float* prefix, MutableRows own) {
+    copy_out(sums.data, sums.stride, run.prefix, width, prefix + column, shared.row_floats());
+    copy_out(sums.at(run.prefix), sums.stride, run.own_keys(), width, own.at(run.key_row) + column,
+             own.token_stride);
+  };
+  store(side.dkeys, shared.keys(group.index), call.dk);
+  store(side.dvalues, shared.values(group.index), call.dv);
+}
+
+void backward_group(const BackwardCall& call, const HeadGroup& group, const Buffers& buffers,
+                    const PrefixGradients& shared) {
+  const AttentionShape& shape = call.shape;
+  const AttentionRun& run = *group.run;
+  const int64_t width = shape.width, padded = shape.padded_width();
+  const auto packed = [&](const float* from, int64_t stride, float* memory) {
+    pack_rows(from, stride, run.queries, width, padded, memory);
     return Rows{memory, padded};
   };
-  const auto sums = [&](float* to, int64_t stride, int64_t rows, float* memory) {
-    const SumRows target = in_place ? SumRows{to, stride} : SumRows{memory, padded};
-    zero(target, rows, padded);
-    return target;
-  };
-  const float* k = call.k.at(run.key_row) + group.kv * width;
-  float* dk = call.dk.at(run.key_row) + group.sink * width;
-  float* dv = call.dv.at(run.key_row) + group.sink * width;
-  const Rows keys = in_place ? Rows{k, call.k.token_stride}
-                             : packed(k, call.k.token_stride, run.keys, buffers.keys);
-  const SumRows dkeys = sums(dk, call.dk.token_stride, run.keys, buffers.dkeys);
-  const SumRows dvalues = sums(dv, call.dv.token_stride, run.keys, buffers.dvalues);
-  pack_panels(k, call.k.token_stride, run.keys, width, padded, buffers.key_panels);
-  pack_panels(call.v.at(run.key_row) + group.kv * width, call.v.token_stride, run.keys, width,
-              padded, buffers.value_panels);
+  const KeySide side = load_keys(call, group, buffers);
   const int64_t batch = run.query_row / shape.queries, token = run.query_row % shape.queries;
   for (int64_t h = group.first; h < group.first + group.count; ++h) {
     const float* dout = call.dout.at(run.query_row) + h * width;
@@ -103,23 +177,21 @@ void backward_group(const BackwardCall& call, const HeadGroup& group, const Buff
     attention_backward(
         {.shape = &shape,
          .run = &run,
-         .queries = packed(call.q.at(run.query_row) + h * width, call.q.token_stride, run.queries,
-                           buffers.queries),
-         .dout = packed(dout, call.dout.token_stride, run.queries, buffers.dout),
-         .keys = keys,
+         .queries =
+             packed(call.q.at(run.query_row) + h * width, call.q.token_stride, buffers.queries),
+         .dout = packed(dout, call.dout.token_stride, buffers.dout),
+         .keys = side.keys,
          .key_panels = buffers.key_panels,
          .value_panels = buffers.value_panels,
          .logsumexp = call.logsumexp + (batch * shape.heads + h) * shape.queries + token,
          .delta = buffers.delta,
          .dqueries = dqueries,
-         .dkeys = dkeys,
-         .dvalues = dvalues,
+         .dkeys = side.dkeys,
+         .dvalues = side.dvalues,
          .scratch = buffers.scores});
     copy_out(dqueries.data, padded, run.queries, width, dq, call.dq.token_stride);
   }
-  if (in_place) return;
-  copy_out(dkeys.data, padded, run.keys, width, dk, call.dk.token_stride);
-  copy_out(dvalues.data, padded, run.keys, width, dv, call.dv.token_stride);
+  if (!call.in_place(run)) store_key_gradients(call, group, side, shared);
 }
 
 // Sums the heads of each group: from (rows, H, D) to (rows, Hkv, D).
@@ -178,11 +250,11 @@ void zero_padding(const BackwardCall& call, const std::vector<AttentionRun>& run
 
 }  // namespace
 
-void attention_backward_pass(const AttentionShape& shape, const int32_t* segments, ConstRows q,
-                             ConstRows k, ConstRows v, ConstRows out, ConstRows dout,
+void attention_backward_pass(const AttentionShape& shape, const AttentionPacking& packing,
+                             ConstRows q, ConstRows k, ConstRows v, ConstRows out, ConstRows dout,
                              const float* logsumexp, MutableRows dq, MutableRows dk,
                              MutableRows dv) {
-  const std::vector<AttentionRun> runs = attention_runs(shape, segments);
+  const std::vector<AttentionRun> runs = attention_runs(shape, packing);
   const Plan plan = plan_backward(shape, runs);
   const int64_t wide = shape.heads * shape.width, rows = shape.batch * shape.keys;
   const FloatBuffer dk_heads(plan.split ? rows * wide : 0), dv_heads(plan.split ? rows * wide : 0);
@@ -192,10 +264,12 @@ void attention_backward_pass(const AttentionShape& shape, const int32_t* segment
     call.dv = {dv_heads.data(), shape.keys, shape.keys * wide, wide};
   }
   zero_padding(call, runs, plan.split);
-  const bool in_place = call.in_place();
+  const PrefixGradients shared(runs, (plan.split ? shape.heads : shape.kv_heads) * shape.width);
+  const bool copies = std::any_of(runs.begin(), runs.end(), [&](const AttentionRun& run) {
+    return !run.padding && !call.in_place(run);
+  });
   const int64_t padded = shape.padded_width(), group = shape.group();
-  const int64_t per_thread =
-      Buffers::size(plan.longest_queries, plan.longest_keys, padded, in_place);
+  const int64_t per_thread = Buffers::size(plan.longest_queries, plan.longest_keys, padded, copies);
   const FloatBuffer memory(per_thread * thread_count());
   parallel_for(
       static_cast<int64_t>(plan.pieces.size()), 1, [&](int64_t begin, int64_t end, int thread) {
@@ -203,12 +277,14 @@ void attention_backward_pass(const AttentionShape& shape, const int32_t* segment
           const AttentionPiece& piece = plan.pieces[static_cast<size_t>(i)];
           const Buffers buffers(memory.data() + thread * per_thread, piece.run->queries,
                                 piece.run->keys, padded);
-          const HeadGroup heads =
-              plan.split ? HeadGroup{piece.run, piece.head / group, piece.head, 1, piece.head}
-                         : HeadGroup{piece.run, piece.head, piece.head * group, group, piece.head};
-          backward_group(call, heads, buffers, in_place);
+          HeadGroup heads{piece.run,          piece.index, piece.head,
+                          piece.head * group, group,       piece.head};
+          if (plan.split)
+            heads = {piece.run, piece.index, piece.head / group, piece.head, 1, piece.head};
+          backward_group(call, heads, buffers, shared);
         }
       });
+  shared.add_to(call.dk, call.dv);
   if (plan.split) {
     sum_groups(shape, dk_heads.data(), dk);
     sum_groups(shape, dv_heads.data(), dv);

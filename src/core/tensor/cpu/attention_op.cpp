@@ -28,11 +28,15 @@ MutableRows output_rows(mx::array& out) {
   return {out.data<float>(), out.shape(1), out.strides(0), out.strides(1)};
 }
 
-const int32_t* segment_ids(const std::vector<mx::array>& inputs, size_t at, mx::Stream stream) {
-  return inputs.size() > at ? in_rows(inputs[at], stream).data<int32_t>() : nullptr;
+// The optional inputs from `at` on.
+AttentionPacking packing_of(const std::vector<mx::array>& inputs, size_t at, mx::Stream stream) {
+  const auto ids = [&](size_t i) {
+    return inputs.size() > i ? in_rows(inputs[i], stream).data<int32_t>() : nullptr;
+  };
+  return {.segments = ids(at), .prefix = ids(at + 1)};
 }
 
-/// {q, k, v, out, logsumexp, dout, [segments]} -> {dq, dk, dv}
+/// {q, k, v, out, logsumexp, dout, [segments, [prefix]]} -> {dq, dk, dv}
 class AttentionBackward : public CpuPrimitive {
  public:
   explicit AttentionBackward(const AttentionShape& shape) : shape_(shape) {}
@@ -42,12 +46,12 @@ class AttentionBackward : public CpuPrimitive {
     const ConstRows q = token_rows(inputs[0], stream()), k = token_rows(inputs[1], stream());
     const ConstRows v = token_rows(inputs[2], stream()), out = token_rows(inputs[3], stream());
     const ConstRows dout = token_rows(inputs[5], stream());
-    const int32_t* segments = segment_ids(inputs, 6, stream());
+    const AttentionPacking packing = packing_of(inputs, 6, stream());
     for (mx::array& output : outputs) allocate(output);
     schedule(stream(),
              [=, shape = shape_, logsumexp = inputs[4].data<float>(), dq = output_rows(outputs[0]),
               dk = output_rows(outputs[1]), dv = output_rows(outputs[2])] {
-               attention_backward_pass(shape, segments, q, k, v, out, dout, logsumexp, dq, dk, dv);
+               attention_backward_pass(shape, packing, q, k, v, out, dout, logsumexp, dq, dk, dv);
              });
   }
 
@@ -55,7 +59,7 @@ class AttentionBackward : public CpuPrimitive {
   AttentionShape shape_;
 };
 
-/// {q, k, v, [segments]} -> {out, logsumexp (B, H, T)}
+/// {q, k, v, [segments, [prefix]]} -> {out, logsumexp (B, H, T)}
 class Attention : public CpuPrimitive {
  public:
   explicit Attention(const AttentionShape& shape) : shape_(shape) {}
@@ -67,11 +71,11 @@ class Attention : public CpuPrimitive {
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
     const ConstRows q = token_rows(inputs[0], stream()), k = token_rows(inputs[1], stream());
     const ConstRows v = token_rows(inputs[2], stream());
-    const int32_t* segments = segment_ids(inputs, 3, stream());
+    const AttentionPacking packing = packing_of(inputs, 3, stream());
     for (mx::array& output : outputs) allocate(output);
     schedule(stream(), [=, shape = shape_, out = output_rows(outputs[0]),
                         logsumexp = outputs[1].data<float>()] {
-      attention_forward_pass(shape, segments, q, k, v, out, logsumexp);
+      attention_forward_pass(shape, packing, q, k, v, out, logsumexp);
     });
   }
 
@@ -81,14 +85,14 @@ class Attention : public CpuPrimitive {
                              const std::vector<mx::array>& outputs) override {
     std::vector<mx::array> inputs = {primals[0], primals[1], primals[2],
                                      outputs[0], outputs[1], cotangents[0]};
-    if (primals.size() > 3) inputs.push_back(primals[3]);
+    inputs.insert(inputs.end(), primals.begin() + 3, primals.end());
     const auto all =
         mx::array::make_arrays({primals[0].shape(), primals[1].shape(), primals[2].shape()},
                                {mx::float32, mx::float32, mx::float32},
                                std::make_shared<AttentionBackward>(shape_), inputs);
     std::vector<mx::array> gradients;
     for (const int argument : argnums) {
-      if (argument > 2) fail(ErrorKind::kInternal, "attention: no gradient for segment ids");
+      if (argument > 2) fail(ErrorKind::kInternal, "attention: only q, k and v have gradients");
       gradients.push_back(all[static_cast<size_t>(argument)]);
     }
     return gradients;
@@ -114,6 +118,7 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                              .softcap = options.softcap};
   std::vector<mx::array> inputs = {q, k, v};
   if (options.segments) inputs.push_back(*options.segments);
+  if (options.prefix) inputs.push_back(*options.prefix);
   const mx::Shape per_query = {q.shape(0), q.shape(2), q.shape(1)};
   return mx::array::make_arrays({q.shape(), per_query}, {mx::float32, mx::float32},
                                 std::make_shared<Attention>(shape), inputs)[0];

@@ -23,13 +23,16 @@ class PackedKeys {
         runs_(runs),
         k_(k),
         v_(v),
-        in_place_(usable_in_place(shape, v.token_stride)),
+        usable_(usable_in_place(shape, v.token_stride)),
         offsets_(runs.size() + 1) {
-    for (size_t i = 0; i < runs.size(); ++i)
+    bool copies = false;
+    for (size_t i = 0; i < runs.size(); ++i) {
       offsets_[i + 1] = offsets_[i] + (runs[i].padding ? 0 : padded_keys(runs[i].keys));
+      copies |= !in_place(runs[i]);
+    }
     const int64_t size = offsets_.back() * shape.kv_heads * shape.padded_width();
     panels_ = std::make_unique<FloatBuffer>(size);
-    values_ = std::make_unique<FloatBuffer>(in_place_ ? 0 : size);
+    values_ = std::make_unique<FloatBuffer>(copies ? size : 0);
     parallel_for(static_cast<int64_t>(runs.size()) * shape_.kv_heads, 1,
                  [&](int64_t begin, int64_t end, int) {
                    for (int64_t i = begin; i < end; ++i)
@@ -38,22 +41,27 @@ class PackedKeys {
   }
 
   const float* panels(int64_t run, int64_t head) const { return panels_->data() + at(run, head); }
-  Rows values(int64_t run, int64_t head) const {
-    if (in_place_) return {v_.at(this->run(run).key_row) + head * shape_.width, v_.token_stride};
-    return {values_->data() + at(run, head), shape_.padded_width()};
+  Rows values(int64_t index, int64_t head) const {
+    const AttentionRun& r = run(index);
+    if (in_place(r)) return {v_.at(r.key_row) + head * shape_.width, v_.token_stride};
+    return {values_->data() + at(index, head), shape_.padded_width()};
   }
 
  private:
   const AttentionRun& run(int64_t index) const { return runs_[static_cast<size_t>(index)]; }
+  bool in_place(const AttentionRun& r) const { return usable_ && r.prefix == 0; }
   void fill(int64_t index, int64_t head) {
     const AttentionRun& r = run(index);
     if (r.padding) return;
     const int64_t width = shape_.width, padded = shape_.padded_width(), place = at(index, head);
-    pack_panels(k_.at(r.key_row) + head * width, k_.token_stride, r.keys, width, padded,
-                panels_->data() + place);
-    if (!in_place_)
-      pack_rows(v_.at(r.key_row) + head * width, v_.token_stride, r.keys, width, padded,
-                values_->data() + place);
+    float *panels = panels_->data() + place, *values = values_->data() + place;
+    if (r.prefix > 0) {  // keys pass through the place of the values
+      gather_keys(shape_, r, k_, head, values);
+      pack_panels(values, padded, r.keys, padded, padded, panels);
+    } else {
+      pack_panels(k_.at(r.key_row) + head * width, k_.token_stride, r.keys, width, padded, panels);
+    }
+    if (!in_place(r)) gather_keys(shape_, r, v_, head, values);
   }
   int64_t at(int64_t run, int64_t head) const {
     const int64_t begin = offsets_[static_cast<size_t>(run)],
@@ -64,7 +72,7 @@ class PackedKeys {
   const AttentionShape& shape_;
   const std::vector<AttentionRun>& runs_;
   ConstRows k_, v_;
-  bool in_place_;
+  bool usable_;  // where they lie
   std::vector<int64_t> offsets_;
   std::unique_ptr<FloatBuffer> panels_, values_;
 };
@@ -102,10 +110,11 @@ void few_queries(const AttentionShape& shape, const std::vector<AttentionRun>& r
 
 }  // namespace
 
-void attention_forward_pass(const AttentionShape& shape, const int32_t* segments, ConstRows q,
-                            ConstRows k, ConstRows v, MutableRows out, float* logsumexp) {
-  const std::vector<AttentionRun> runs = attention_runs(shape, segments);
-  if (!segments && shape.queries <= kFewQueries && shape.keys >= 4 * shape.queries)
+void attention_forward_pass(const AttentionShape& shape, const AttentionPacking& packing,
+                            ConstRows q, ConstRows k, ConstRows v, MutableRows out,
+                            float* logsumexp) {
+  const std::vector<AttentionRun> runs = attention_runs(shape, packing);
+  if (!packing.segments && shape.queries <= kFewQueries && shape.keys >= 4 * shape.queries)
     return few_queries(shape, runs, q, k, v, out, logsumexp);
   const PackedKeys packed(shape, runs, k, v);
   for (const AttentionRun& run : runs) {

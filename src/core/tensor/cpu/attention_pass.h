@@ -20,14 +20,14 @@ struct TokenRows {
 using ConstRows = TokenRows<const float>;
 using MutableRows = TokenRows<float>;
 
-/// Attention on all threads. `segments`: B * T ids or null. `logsumexp` (B, H, T) is kept for
-/// backward.
-void attention_forward_pass(const AttentionShape& shape, const int32_t* segments, ConstRows q,
-                            ConstRows k, ConstRows v, MutableRows out, float* logsumexp);
+/// Attention on all threads. `logsumexp` (B, H, T) is kept for backward.
+void attention_forward_pass(const AttentionShape& shape, const AttentionPacking& packing,
+                            ConstRows q, ConstRows k, ConstRows v, MutableRows out,
+                            float* logsumexp);
 
 /// Writes the gradients of q, k and v.
-void attention_backward_pass(const AttentionShape& shape, const int32_t* segments, ConstRows q,
-                             ConstRows k, ConstRows v, ConstRows out, ConstRows dout,
+void attention_backward_pass(const AttentionShape& shape, const AttentionPacking& packing,
+                             ConstRows q, ConstRows k, ConstRows v, ConstRows out, ConstRows dout,
                              const float* logsumexp, MutableRows dq, MutableRows dk,
                              MutableRows dv);
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/tensor/cpu/attention_kernels.h"
 #include "core/tensor/cpu/attention_pass.h"
 
 namespace toolkit::tensor::cpu {
@@ -29,6 +30,16 @@ inline void longest_first(std::vector<AttentionPiece>& pieces) {
 /// few cache sets, as rows a multiple of 4 KiB apart do.
 inline bool usable_in_place(const AttentionShape& shape, int64_t token_stride) {
   return shape.width == shape.padded_width() && token_stride % 1024 != 0;
+}
+
+/// The keys (or values) of one head of a run as rows of padded width: those shared with other runs,
+/// then its own.
+inline void gather_keys(const AttentionShape& shape, const AttentionRun& run, ConstRows from,
+                        int64_t head, float* to) {
+  const int64_t width = shape.width, padded = shape.padded_width(), column = head * width;
+  pack_rows(from.at(run.prefix_row) + column, from.token_stride, run.prefix, width, padded, to);
+  pack_rows(from.at(run.key_row) + column, from.token_stride, run.own_keys(), width, padded,
+            to + run.prefix * padded);
 }
 
 inline void zero_rows(MutableRows rows, int64_t first, int64_t count, int64_t width) {

@@ -21,10 +21,14 @@ struct AttentionShape {
 /// Queries and keys that see each other: one packed segment, or the whole row of a batch. Query i
 /// stands at key position i + keys - queries of the run.
 struct AttentionRun {
-  int64_t query_row, key_row;  // b * T + t of the first query, b * S + s of the first key
+  int64_t query_row, key_row;  // b * T + t of the first query, b * S + s of the first own key
   int64_t queries, keys;
   bool padding;  // sees nothing; results are zero
+  // The first `prefix` of the keys are those from this row on, shared by several runs; the others,
+  // from `key_row` on, are the run's own.
+  int64_t prefix_row = 0, prefix = 0;
 
+  int64_t own_keys() const { return keys - prefix; }
   int64_t offset() const { return keys - queries; }
   /// Keys [first, last) that query i may see.
   int64_t first_key(const AttentionShape& shape, int64_t i) const {
@@ -36,8 +40,13 @@ struct AttentionRun {
   }
 };
 
-/// Runs of equal ids in `segments` (B * T ids, -1 padding), or one run per batch row when it is
-/// null.
-std::vector<AttentionRun> attention_runs(const AttentionShape& shape, const int32_t* segments);
+/// How rows are packed; see AttentionOptions.
+struct AttentionPacking {
+  const int32_t* segments = nullptr;  // B * T ids, -1 padding; null: every row is one run
+  const int32_t* prefix = nullptr;    // B lengths; null: nothing is shared
+};
+
+std::vector<AttentionRun> attention_runs(const AttentionShape& shape,
+                                         const AttentionPacking& packing);
 
 }  // namespace toolkit::tensor::cpu

@@ -30,13 +30,18 @@ mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
 }
 
 mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale) {
+  const int tokens = x.shape(1);
+  return rope(x, frequencies, mx::reshape(mx::arange(offset, offset + tokens), {1, tokens}), scale);
+}
+
+mx::array rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
+               float scale) {
   // Written out rather than mx::fast::rope: that one wants (B, H, T, D) and periods instead of
   // angles.
   const int tokens = x.shape(1), half = frequencies.shape(0), width = x.shape(3);
-  const mx::array positions = mx::astype(mx::arange(offset, offset + tokens), mx::float32);
-  const mx::array angles = mx::reshape(
-      mx::multiply(mx::reshape(positions, {tokens, 1}), mx::reshape(frequencies, {1, half})),
-      {1, tokens, 1, half});
+  const mx::array at =
+      mx::reshape(mx::astype(positions, mx::float32), {positions.shape(0), tokens, 1, 1});
+  const mx::array angles = mx::multiply(at, frequencies);
   const mx::array cosine = mx::multiply(mx::cos(angles), mx::array(scale));
   const mx::array sine = mx::multiply(mx::sin(angles), mx::array(scale));
   const mx::array wide = mx::astype(x, mx::float32);
@@ -54,8 +59,39 @@ mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, flo
 
 namespace {
 
+// (B, T): how many tokens of its sample stand before each token, the shared prefix included.
+mx::array positions_in_samples(const mx::array& segments, const mx::array& prefix) {
+  const int rows = segments.shape(0), tokens = segments.shape(1);
+  const mx::array at = mx::reshape(mx::arange(tokens), {1, tokens});
+  const mx::array before = mx::slice(segments, {0, 0}, {rows, tokens - 1});
+  const mx::array changes = mx::not_equal(mx::slice(segments, {0, 1}, {rows, tokens}), before);
+  const mx::array first = mx::concatenate({mx::full({rows, 1}, false), changes}, 1);
+  const mx::array begin = mx::cummax(mx::where(first, at, mx::array(0)), 1);
+  return mx::add(mx::subtract(at, begin), mx::minimum(begin, mx::reshape(prefix, {rows, 1})));
+}
+
+// (B, 1, T, T) booleans for packed rows with a shared prefix.
+mx::array shared_prefix_mask(int tokens, const AttentionOptions& options) {
+  const mx::array &segments = *options.segments, &prefix = *options.prefix;
+  const int rows = segments.shape(0);
+  const auto queries = [&](const mx::array& x) { return mx::reshape(x, {rows, 1, tokens, 1}); };
+  const auto keys = [&](const mx::array& x) { return mx::reshape(x, {rows, 1, 1, tokens}); };
+  const mx::array own = mx::equal(queries(segments), keys(segments));
+  const mx::array in_prefix = mx::less(mx::reshape(mx::arange(tokens), {1, 1, 1, tokens}),
+                                       mx::reshape(prefix, {rows, 1, 1, 1}));
+  const mx::array real = mx::greater_equal(queries(segments), mx::array(0));
+  const mx::array at = positions_in_samples(segments, prefix);
+  const mx::array distance = mx::subtract(queries(at), keys(at));
+  mx::array mask = mx::logical_and(mx::logical_or(own, mx::logical_and(in_prefix, real)),
+                                   mx::greater_equal(distance, mx::array(0)));
+  if (options.window > 0)
+    mask = mx::logical_and(mask, mx::less(distance, mx::array(options.window, mx::int32)));
+  return mask;
+}
+
 // (B or 1, 1, T, S) booleans: which key each query may see.
 mx::array attention_mask(int queries, int keys, const AttentionOptions& options) {
+  if (options.prefix) return shared_prefix_mask(queries, options);
   const mx::array query_at = mx::reshape(mx::arange(keys - queries, keys), {1, 1, queries, 1});
   const mx::array key_at = mx::reshape(mx::arange(keys), {1, 1, 1, keys});
   mx::array mask =

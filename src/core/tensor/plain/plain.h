@@ -18,6 +18,8 @@ namespace toolkit::tensor::plain {
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps);
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
 mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale);
+mx::array rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
+               float scale);
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const AttentionOptions& options);
 mx::array gated_activation(const mx::array& gate, const mx::array& up, Gate kind);
