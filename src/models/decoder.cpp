@@ -56,8 +56,10 @@ Residual run_checkpointed(const DecoderBlock& block, const Residual& in,
     inputs.push_back(branch.b);
   });
   std::optional<mx::array> segments;
+  std::optional<SharedPrefix> shared;
   if (context.segments) segments = *context.segments;
-  const auto run = [copy, context, segments, first_branch,
+  if (context.shared) shared = *context.shared;
+  const auto run = [copy, context, segments, shared, first_branch,
                     for_each_branch](const std::vector<mx::array>& given) {
     DecoderBlock with_inputs = copy;
     size_t next = first_branch;
@@ -67,6 +69,7 @@ Residual run_checkpointed(const DecoderBlock& block, const Residual& in,
     });
     BlockContext inner = context;
     inner.segments = segments ? &*segments : nullptr;
+    inner.shared = shared ? &*shared : nullptr;
     Residual residual{given[0], std::nullopt};
     if (first_branch == 2) residual.delta = given[1];
     const Residual out = with_inputs(residual, inner);
@@ -99,7 +102,10 @@ mx::array Decoder::hidden(const mx::array& ids, const ForwardOptions& options) c
     fail(ErrorKind::kInternal, "ids must be (B, T), found {} dimensions", ids.ndim());
   if (options.segments && options.cache)
     fail(ErrorKind::kInternal, "packed rows and a cache do not go together");
-  const BlockContext context{&c, &parts_->frequencies, options.segments, options.cache};
+  if (options.shared && !options.segments)
+    fail(ErrorKind::kInternal, "a shared prefix needs packed rows");
+  const BlockContext context{&c, &parts_->frequencies, options.segments, options.shared,
+                             options.cache};
   Residual residual{parts_->embed_tokens(ids), std::nullopt};
   if (c.embedding_scale != 1.0f)
     residual.x = mx::multiply(residual.x, mx::array(c.embedding_scale));

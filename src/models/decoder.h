@@ -55,9 +55,16 @@ DecoderConfig decoder_config_from_json(const std::string& config_json, const std
 /// in place. One cache serves one sequence (B = 1) or several of equal length.
 class KvCache;
 
+/// Packed rows whose samples begin with the same tokens, which stand in a row once.
+struct SharedPrefix {
+  mx::array lengths;    // (B) int32; see tensor::AttentionOptions
+  mx::array positions;  // (B, T) int32, of each token in its sample
+};
+
 struct ForwardOptions {
-  const mx::array* segments = nullptr;  // (B, T) int32, packed rows; see tensor::AttentionOptions
-  KvCache* cache = nullptr;             // appended to; positions start at its length
+  const mx::array* segments = nullptr;   // (B, T) int32, packed rows; see tensor::AttentionOptions
+  const SharedPrefix* shared = nullptr;  // of packed rows
+  KvCache* cache = nullptr;              // appended to; positions start at its length
   bool checkpoint_layers = false;  // training: keep only each layer's input, recompute the rest
 };
 

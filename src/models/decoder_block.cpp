@@ -48,6 +48,18 @@ std::pair<mx::array, mx::array> normed_sum(const Residual& in, const mx::array& 
   return {in.x, tensor::rms_norm(in.x, weight, eps)};
 }
 
+namespace {
+
+// Without a shared prefix, packed rows need no position of their own: scores depend on differences.
+mx::array rotated(const mx::array& x, size_t rope, const BlockContext& context) {
+  const mx::array& frequencies = (*context.frequencies)[rope];
+  const float scale = context.config->ropes[rope].scale;
+  if (context.shared) return tensor::rope(x, frequencies, context.shared->positions, scale);
+  return tensor::rope(x, frequencies, context.cache ? context.cache->length() : 0, scale);
+}
+
+}  // namespace
+
 mx::array DecoderBlock::attend(const mx::array& normed, const BlockContext& context) const {
   const DecoderConfig& config = *context.config;
   const DecoderConfig::Layer& layer = config.layers[static_cast<size_t>(index)];
@@ -63,14 +75,14 @@ mx::array DecoderBlock::attend(const mx::array& normed, const BlockContext& cont
   }
   if (layer.rotates) {
     const auto rope = static_cast<size_t>(layer.rope);
-    const int offset = context.cache ? context.cache->length() : 0;
-    q = tensor::rope(q, (*context.frequencies)[rope], offset, config.ropes[rope].scale);
-    k = tensor::rope(k, (*context.frequencies)[rope], offset, config.ropes[rope].scale);
+    q = rotated(q, rope, context);
+    k = rotated(k, rope, context);
   }
   if (context.cache) std::tie(k, v) = context.cache->append(index, k, v);
   tensor::AttentionOptions options{
       .scale = config.attention_scale, .window = layer.window, .softcap = config.attention_softcap};
   if (context.segments) options.segments = *context.segments;
+  if (context.shared) options.prefix = context.shared->lengths;
   const mx::array seen = tensor::attention(q, k, v, options);
   return self_attn.o_proj(mx::reshape(seen, {batch, tokens, config.num_heads * config.head_dim}));
 }

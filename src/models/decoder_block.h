@@ -34,6 +34,7 @@ struct BlockContext {
   const DecoderConfig* config;
   const std::vector<mx::array>* frequencies;  // of each DecoderConfig::Rope
   const mx::array* segments = nullptr;
+  const SharedPrefix* shared = nullptr;
   KvCache* cache = nullptr;
 };
 

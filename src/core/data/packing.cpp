@@ -1,6 +1,7 @@
 #include "core/data/packing.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -44,12 +45,38 @@ std::vector<std::vector<int>> pack_best_fit(std::span<const int> lengths, int ro
 
 namespace {
 
-void append_sample(PackedBatch& batch, const Sample& sample, int row_begin, int used, int segment) {
+constexpr int kShortestPrefix = 8;
+
+/// Tokens before the one that predicts the first supervised token.
+int unsupervised_start(const Sample& sample) {
+  const auto first = std::find(sample.supervised.begin() + 1, sample.supervised.end(), true);
+  return static_cast<int>(first - sample.supervised.begin()) - 1;
+}
+
+void check_sample(const Sample& sample, int index) {
+  if (sample.ids.empty() || sample.supervised.size() != sample.ids.size())
+    fail(ErrorKind::kInternal, "packing: sample {} has {} ids and {} supervision marks", index,
+         sample.ids.size(), sample.supervised.size());
+}
+
+void check_prefix(const Sample& sample, const Sample& first, int index, int prefix) {
+  if (prefix == 0) return;
+  const bool same = unsupervised_start(sample) >= prefix && unsupervised_start(first) >= prefix &&
+                    std::equal(first.ids.begin(), first.ids.begin() + prefix, sample.ids.begin());
+  if (!same)
+    fail(ErrorKind::kInternal, "make_batch: sample {} does not share the first {} tokens", index,
+         prefix);
+}
+
+/// Adds the tokens of a sample from `skipped` on behind `used` tokens of a row.
+void append_sample(PackedBatch& batch, const Sample& sample, int skipped, int row_begin, int used,
+                   int segment) {
   const int length = static_cast<int>(sample.ids.size());
-  for (int i = 0; i < length; ++i) {
-    const int at = row_begin + used + i;
+  for (int i = skipped; i < length; ++i) {
+    const int at = row_begin + used + i - skipped;
     batch.ids[at] = sample.ids[i];
     batch.segments[at] = segment;
+    batch.positions[at] = i;
     if (i > 0 && sample.supervised[i]) {
       batch.predictors.push_back(at - 1);
       batch.targets.push_back(sample.ids[i]);
@@ -60,29 +87,39 @@ void append_sample(PackedBatch& batch, const Sample& sample, int row_begin, int 
 
 }  // namespace
 
+int shared_prefix(std::span<const Sample> samples) {
+  int shared = samples.size() < 2 ? 0 : std::numeric_limits<int>::max();
+  for (size_t i = 0; i < samples.size() && shared >= kShortestPrefix; ++i) {
+    check_sample(samples[i], static_cast<int>(i));
+    const std::vector<int32_t>&first = samples[0].ids, &ids = samples[i].ids;
+    const auto end = std::mismatch(first.begin(), first.end(), ids.begin(), ids.end()).second;
+    shared =
+        std::min({shared, unsupervised_start(samples[i]), static_cast<int>(end - ids.begin())});
+  }
+  return shared >= kShortestPrefix ? shared : 0;
+}
+
 PackedBatch make_batch(std::span<const Sample> samples, std::span<const std::vector<int>> rows,
-                       int row_length) {
-  PackedBatch batch;
-  batch.rows = static_cast<int>(rows.size());
-  batch.length = row_length;
+                       int row_length, int prefix) {
+  PackedBatch batch{.rows = static_cast<int>(rows.size()), .length = row_length, .prefix = prefix};
   const size_t size = rows.size() * static_cast<size_t>(row_length);
   batch.ids.assign(size, 0);
   batch.segments.assign(size, -1);
+  batch.positions.assign(size, 0);
   for (int row = 0; row < batch.rows; ++row) {
     int used = 0, segment = 0;
     for (int index : rows[row]) {
       const Sample& sample = samples[index];
-      const int length = static_cast<int>(sample.ids.size());
-      if (sample.supervised.size() != sample.ids.size()) {
-        fail(ErrorKind::kInternal, "make_batch: sample {} has {} ids and {} supervision marks",
-             index, sample.ids.size(), sample.supervised.size());
-      }
-      if (used + length > row_length) {
+      check_sample(sample, index);
+      check_prefix(sample, samples[rows[row][0]], index, prefix);
+      const int skipped = segment == 0 ? 0 : prefix;
+      const int own = static_cast<int>(sample.ids.size()) - skipped;
+      if (used + own > row_length) {
         fail(ErrorKind::kInternal, "make_batch: row {} needs {} tokens, expected at most {}", row,
-             used + length, row_length);
+             used + own, row_length);
       }
-      append_sample(batch, sample, row * row_length, used, segment++);
-      used += length;
+      append_sample(batch, sample, skipped, row * row_length, used, segment++);
+      used += own;
     }
   }
   return batch;

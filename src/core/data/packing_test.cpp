@@ -108,6 +108,56 @@ TEST_SUITE("unit") {
     CHECK(batch.targets == std::vector<int32_t>{2, 6, 7});
   }
 
+  TEST_CASE("what samples share ends before a supervised token is predicted") {
+    std::vector<Sample> samples = {sample_of(1, 30, 20), sample_of(1, 40, 22)};
+    CHECK_EQ(shared_prefix(samples), 19);
+    samples[1].ids[12] = 99;
+    CHECK_EQ(shared_prefix(samples), 12);
+    samples[1].ids[7] = 99;
+    CHECK_EQ(shared_prefix(samples), 0);  // too little to gain
+    samples[1] = sample_of(1, 40, 9);     // the prompt is shorter than what is common
+    CHECK_EQ(shared_prefix(samples), 8);
+    samples[1] = sample_of(1, 40, 8);
+    CHECK_EQ(shared_prefix(samples), 0);
+    samples[1] = sample_of(1, 14, 100);  // a sample that is all prefix keeps a token of its own
+    CHECK_EQ(shared_prefix(samples), 13);
+    samples[1] = sample_of(2, 40, 30);
+    CHECK_EQ(shared_prefix(samples), 0);
+    samples.pop_back();
+    CHECK_EQ(shared_prefix(samples), 0);
+    samples.pop_back();
+    CHECK_EQ(shared_prefix(samples), 0);
+  }
+
+  TEST_CASE("a batch with a shared prefix: the first sample whole, the others without it") {
+    const std::vector<Sample> samples = {sample_of(10, 5, 3), sample_of(10, 6, 4),
+                                         sample_of(10, 4, 3)};
+    const std::vector<std::vector<int>> rows = {{1, 0, 2}, {0}, {}};
+    const PackedBatch batch = make_batch(samples, rows, 11, 2);
+    CHECK_EQ(batch.prefix, 2);
+    CHECK_EQ(batch.tokens, 20);
+    const auto row = [&](const std::vector<int32_t>& all, int at) {
+      return std::vector<int32_t>(all.begin() + at * 11, all.begin() + (at + 1) * 11);
+    };
+    CHECK(row(batch.ids, 0) == std::vector<int32_t>{10, 11, 12, 13, 14, 15, 12, 13, 14, 12, 13});
+    CHECK(row(batch.segments, 0) == std::vector<int32_t>{0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2});
+    CHECK(row(batch.positions, 0) == std::vector<int32_t>{0, 1, 2, 3, 4, 5, 2, 3, 4, 2, 3});
+    CHECK(row(batch.ids, 1) == std::vector<int32_t>{10, 11, 12, 13, 14, 0, 0, 0, 0, 0, 0});
+    CHECK(row(batch.segments, 2) == std::vector<int32_t>(11, -1));
+    CHECK(batch.predictors == std::vector<int32_t>{3, 4, 6, 7, 9, 13, 14});
+    CHECK(batch.targets == std::vector<int32_t>{14, 15, 13, 14, 13, 13, 14});
+  }
+
+  TEST_CASE("a batch refuses a prefix that samples do not share, or predict in") {
+    std::vector<Sample> samples = {sample_of(10, 6, 4), sample_of(10, 6, 4)};
+    const std::vector<std::vector<int>> rows = {{0, 1}};
+    CHECK_NOTHROW(make_batch(samples, rows, 9, 3));
+    CHECK_THROWS_AS(make_batch(samples, rows, 9, 4), Error);
+    CHECK_THROWS_AS(make_batch(samples, rows, 8, 3), Error);
+    samples[1].ids[2] = 7;
+    CHECK_THROWS_AS(make_batch(samples, rows, 9, 3), Error);
+  }
+
   TEST_CASE("a batch refuses rows that do not fit") {
     const std::vector<Sample> samples = {sample_of(1, 4, 1), sample_of(1, 4, 1)};
     const std::vector<std::vector<int>> rows = {{0, 1}};

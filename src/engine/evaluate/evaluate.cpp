@@ -6,8 +6,7 @@
 #include "core/base/error.h"
 #include "core/data/packing.h"
 #include "core/tensor/cross_entropy.h"
-#include "core/tensor/embedding.h"
-#include "mlx/ops.h"
+#include "engine/packed_rows.h"
 
 namespace toolkit::engine {
 
@@ -21,15 +20,10 @@ void add_losses(const models::Decoder& model, const data::PackedBatch& batch,
                 std::vector<RowLoss>& rows) {
   const int count = static_cast<int>(batch.predictors.size());
   if (count == 0) return;
-  const mx::array ids(batch.ids.data(), {batch.rows, batch.length}, mx::int32);
-  const mx::array segments(batch.segments.data(), {batch.rows, batch.length}, mx::int32);
-  const mx::array hidden = model.hidden(ids, {.segments = &segments});
-  const mx::array chosen =
-      tensor::gather_rows(mx::reshape(hidden, {batch.rows * batch.length, hidden.shape(2)}),
-                          mx::array(batch.predictors.data(), {count}, mx::int32));
-  mx::array losses = tensor::linear_cross_entropy(
-      chosen, model.head(), mx::array(batch.targets.data(), {count}, mx::int32),
-      {.softcap = model.config().logit_softcap}, options.compute);
+  mx::array losses =
+      tensor::linear_cross_entropy(predicting_states(model, batch), model.head(),
+                                   mx::array(batch.targets.data(), {count}, mx::int32),
+                                   {.softcap = model.config().logit_softcap}, options.compute);
   losses.eval();
   const float* loss = losses.data<float>();
   for (int i = 0; i < count; ++i) {
@@ -69,20 +63,23 @@ Estimate ratio_estimate(size_t count, const Value& value, std::span<const RowLos
 
 std::vector<RowLoss> row_losses(const models::Decoder& model, std::span<const data::Sample> samples,
                                 const EvaluateOptions& options) {
-  std::vector<int> lengths;
+  const int prefix = data::shared_prefix(samples);
+  std::vector<int> own;  // tokens of each sample after the shared ones
   int longest = 1;
   for (const data::Sample& sample : samples) {
-    lengths.push_back(static_cast<int>(sample.ids.size()));
-    longest = std::max(longest, lengths.back());
+    own.push_back(static_cast<int>(sample.ids.size()) - prefix);
+    longest = std::max(longest, prefix + own.back());
   }
   std::vector<RowLoss> rows(samples.size());
   const int length = std::max(longest, options.batch_tokens);
   int64_t done = 0;
-  for (const std::vector<int>& members : data::pack_best_fit(lengths, length)) {
+  for (const std::vector<int>& members : data::pack_best_fit(own, length - prefix)) {
     if (options.progress && !options.progress(done, static_cast<int64_t>(samples.size()))) break;
-    int used = 0;  // a row is cut to what stands in it: nothing is gained by a fixed shape here
-    for (const int index : members) used += lengths[static_cast<size_t>(index)];
-    add_losses(model, data::make_batch(samples, {&members, 1}, used), members, options, rows);
+    int used =
+        prefix;  // a row is cut to what stands in it: nothing is gained by a fixed shape here
+    for (const int index : members) used += own[static_cast<size_t>(index)];
+    add_losses(model, data::make_batch(samples, {&members, 1}, used, prefix), members, options,
+               rows);
     done += static_cast<int64_t>(members.size());
   }
   return rows;

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/data/packing.h"
 #include "mlx/mlx.h"
 #include "models/testing/memory_files.h"
 
@@ -47,6 +48,24 @@ TEST_SUITE("unit") {
     std::vector<data::Sample> samples;
     for (int i = 0; i < 7; ++i) samples.push_back(sample_of(5 + 3 * i, i, i));
     const std::vector<RowLoss> rows = row_losses(*model, samples, {.batch_tokens = 32});
+    for (size_t i = 0; i < samples.size(); ++i) {
+      const RowLoss expected = plain_loss(*model, samples[i]);
+      CHECK(rows[i].tokens == expected.tokens);
+      CHECK(rows[i].sum == doctest::Approx(expected.sum).epsilon(1e-4));
+    }
+  }
+
+  TEST_CASE("each row's loss is the one it has alone where rows share their beginning") {
+    const auto model = models::load_decoder(
+        models::testing::random_files(models::testing::kTinyLlama), tensor::Compute::kFloat32);
+    std::vector<data::Sample> samples;
+    for (int i = 0; i < 7; ++i) {
+      data::Sample sample = sample_of(24 + 3 * i, 14 + i, 1);
+      for (size_t at = 11; at < sample.ids.size(); ++at) sample.ids[at] = (sample.ids[at] + i) % 64;
+      samples.push_back(sample);
+    }
+    REQUIRE(data::shared_prefix(samples) == 11);
+    const std::vector<RowLoss> rows = row_losses(*model, samples, {.batch_tokens = 80});
     for (size_t i = 0; i < samples.size(); ++i) {
       const RowLoss expected = plain_loss(*model, samples[i]);
       CHECK(rows[i].tokens == expected.tokens);

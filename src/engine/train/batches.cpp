@@ -13,20 +13,44 @@ constexpr int kLongRow = 1024;
 constexpr uint64_t kOrderStream = 1000;  // of the seed; + epoch
 }  // namespace
 
-BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_tokens) {
-  int longest = 1;
+namespace {
+
+// Tokens of each sample behind the first `prefix` ones.
+std::vector<int> own_lengths(std::span<const data::Sample> samples, int prefix) {
+  std::vector<int> lengths;
   for (const data::Sample& sample : samples)
-    longest = std::max(longest, static_cast<int>(sample.ids.size()));
-  const int rows = std::max(1, batch_tokens / std::max(longest, kLongRow));
-  return {.rows = rows, .length = std::max(longest, batch_tokens / rows)};
+    lengths.push_back(static_cast<int>(sample.ids.size()) - prefix);
+  return lengths;
+}
+
+}  // namespace
+
+BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_tokens,
+                              bool share_prefix) {
+  const std::vector<int> whole = own_lengths(samples, 0);
+  const int longest = whole.empty() ? 1 : *std::max_element(whole.begin(), whole.end());
+  const int batch_rows = std::max(1, batch_tokens / std::max(longest, kLongRow));
+  BatchShape shape{.rows = batch_rows, .length = std::max(longest, batch_tokens / batch_rows)};
+  shape.prefix = share_prefix ? data::shared_prefix(samples) : 0;
+  if (shape.prefix == 0) return shape;
+
+  const size_t rows = data::pack_best_fit(whole, shape.length).size();
+  const std::vector<int> own = own_lengths(samples, shape.prefix);
+  const int64_t total = std::accumulate(own.begin(), own.end(), int64_t{0});
+  const auto least =
+      static_cast<int>((total + static_cast<int64_t>(rows) - 1) / static_cast<int64_t>(rows));
+  int room = std::max(longest - shape.prefix, least);
+  while (data::pack_best_fit(own, room).size() > rows) ++room;
+  shape.length = shape.prefix + room;
+  return shape;
 }
 
 Batches::Batches(std::vector<data::Sample> samples, BatchShape shape, bool shuffled, uint64_t seed)
     : samples_(std::move(samples)), shape_(shape), shuffled_(shuffled), seed_(seed) {
   if (samples_.empty()) fail(ErrorKind::kInternal, "Batches: no samples");
   // Packing depends on lengths only, so every epoch has as many rows as this one.
-  const int rows = static_cast<int>(pack_epoch(0).size());
-  per_epoch_ = (rows + shape_.rows - 1) / shape_.rows;
+  rows_per_epoch_ = static_cast<int>(pack_epoch(0).size());
+  per_epoch_ = (rows_per_epoch_ + shape_.rows - 1) / shape_.rows;
 }
 
 std::vector<std::vector<int>> Batches::pack_epoch(int64_t epoch) const {
@@ -34,9 +58,10 @@ std::vector<std::vector<int>> Batches::pack_epoch(int64_t epoch) const {
   std::iota(order.begin(), order.end(), 0);
   Random random(seed_, kOrderStream + static_cast<uint64_t>(epoch));
   if (shuffled_) random.shuffle(order);
+  const std::vector<int> own = own_lengths(samples_, shape_.prefix);
   std::vector<int> lengths;
-  for (int index : order) lengths.push_back(static_cast<int>(samples_[index].ids.size()));
-  std::vector<std::vector<int>> rows = data::pack_best_fit(lengths, shape_.length);
+  for (int index : order) lengths.push_back(own[index]);
+  std::vector<std::vector<int>> rows = data::pack_best_fit(lengths, shape_.length - shape_.prefix);
   for (std::vector<int>& row : rows)
     for (int& place : row) place = order[place];
   if (shuffled_) random.shuffle(rows);
@@ -51,7 +76,8 @@ data::PackedBatch Batches::at(int64_t step) const {
     packed_epoch_ = epoch;
   }
   const size_t begin = static_cast<size_t>(step % per_epoch_) * shape_.rows;
-  return data::make_batch(samples_, std::span(rows_).subspan(begin, shape_.rows), shape_.length);
+  return data::make_batch(samples_, std::span(rows_).subspan(begin, shape_.rows), shape_.length,
+                          shape_.prefix);
 }
 
 int64_t Batches::tokens() const {
@@ -67,7 +93,10 @@ int64_t Batches::supervised_tokens() const {
 }
 
 double Batches::filled_share() const {
-  return static_cast<double>(tokens()) / static_cast<double>(shape_.tokens() * per_epoch_);
+  const auto rows = static_cast<int64_t>(rows_per_epoch_),
+             count = static_cast<int64_t>(samples_.size());
+  const int64_t held = tokens() - (count - rows) * shape_.prefix;
+  return static_cast<double>(held) / static_cast<double>(shape_.tokens() * per_epoch_);
 }
 
 }  // namespace toolkit::engine

@@ -9,16 +9,21 @@
 
 namespace toolkit::engine {
 
-/// The one shape every batch of a run has: rows x length tokens, padding included.
+/// The one shape every batch of a run has: rows x length tokens, padding included. What all samples
+/// begin with, `prefix` tokens, stands in each row once.
 struct BatchShape {
   int rows = 1;
   int length = 0;
+  int prefix = 0;
   int64_t tokens() const { return int64_t{rows} * length; }
 };
 
 /// A shape of about `batch_tokens` in which every sample fits: one long row up to 1024 tokens, more
-/// rows of at least 1024 above.
-BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_tokens);
+/// rows of at least 1024 above. With `share_prefix`, rows are as short as what the samples share
+/// (data::shared_prefix) allows while an epoch has no more of them: a step still sees about
+/// `batch_tokens` tokens, each sample counted whole, and computes fewer.
+BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_tokens,
+                              bool share_prefix = false);
 
 /// Packed batches of a data set, the same for the same seed on every machine. With shuffling each
 /// epoch packs the samples anew, in another order; every sample stands in exactly one batch of it.
@@ -31,9 +36,9 @@ class Batches {
   data::PackedBatch at(int64_t step) const;
 
   BatchShape shape() const { return shape_; }
-  int64_t tokens() const;             // real tokens of one epoch
+  int64_t tokens() const;             // real tokens of one epoch, each sample counted whole
   int64_t supervised_tokens() const;  // of one epoch
-  double filled_share() const;        // real tokens / all places of one epoch
+  double filled_share() const;        // places that hold a token / all places of one epoch
   std::span<const data::Sample> samples() const { return samples_; }
 
  private:
@@ -43,7 +48,7 @@ class Batches {
   BatchShape shape_;
   bool shuffled_;
   uint64_t seed_;
-  int per_epoch_ = 0;
+  int rows_per_epoch_ = 0, per_epoch_ = 0;
   mutable int64_t packed_epoch_ = -1;
   mutable std::vector<std::vector<int>> rows_;  // of packed_epoch_
 };

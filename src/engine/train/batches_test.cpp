@@ -84,6 +84,51 @@ TEST_SUITE("unit") {
     CHECK(choose_batch_shape(samples, 512).length == 700);
   }
 
+  TEST_CASE("rows with a shared prefix: as many batches as without, each sample in one place") {
+    std::vector<data::Sample> samples = numbered_samples(300);
+    for (data::Sample& sample : samples) {
+      std::vector<int32_t> ids(20, 7777);  // what all begin with
+      ids.insert(ids.end(), sample.ids.begin(), sample.ids.end());
+      sample.ids = ids;
+      sample.supervised.assign(sample.ids.size(), true);
+      std::fill_n(sample.supervised.begin(), 22, false);
+    }
+    for (const int batch_tokens : {16, 100, 512, 4096}) {
+      CAPTURE(batch_tokens);
+      const BatchShape plain = choose_batch_shape(samples, batch_tokens);
+      const BatchShape shape = choose_batch_shape(samples, batch_tokens, true);
+      CHECK(plain.prefix == 0);
+      CHECK(shape.prefix == 20);
+      CHECK(shape.rows == plain.rows);
+      if (batch_tokens >= 512) CHECK(shape.length < 0.7 * plain.length);
+      const Batches unshared(samples, plain, true, 3), batches(samples, shape, true, 3);
+      CHECK(batches.per_epoch() == unshared.per_epoch());
+      CHECK(batches.tokens() == unshared.tokens());
+      CHECK(batches.filled_share() <= 1.0);
+      CHECK(batches.filled_share() >= unshared.filled_share() - 0.02);
+      std::map<int, int> counts;
+      int64_t tokens = 0, held = 0;
+      size_t predicted = 0;
+      for (int i = 0; i < batches.per_epoch(); ++i) {
+        const data::PackedBatch batch = batches.at(i);
+        for (size_t at = 0; at < batch.ids.size(); ++at)
+          if (batch.segments[at] >= 0) ++counts[batch.ids[at]], ++held;
+        tokens += batch.tokens;
+        predicted += batch.predictors.size();
+      }
+      for (size_t i = 0; i < samples.size(); ++i)
+        CHECK(counts.at(static_cast<int>(i)) == static_cast<int>(samples[i].ids.size()) - 20);
+      CHECK(tokens == batches.tokens());
+      CHECK(static_cast<int64_t>(predicted) == batches.supervised_tokens());
+      const double places = static_cast<double>(shape.tokens() * batches.per_epoch());
+      CHECK(batches.filled_share() == doctest::Approx(static_cast<double>(held) / places));
+    }
+    samples[4].ids[3] = 1;
+    const BatchShape none = choose_batch_shape(samples, 512, true);
+    CHECK(none.prefix == 0);
+    CHECK(none.length == 512);
+  }
+
   TEST_CASE("counts are those of the samples") {
     const auto samples = numbered_samples(20);
     const Batches batches(samples, {.rows = 1, .length = 64}, false);

@@ -4,7 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/tensor/cross_entropy.h"
-#include "core/tensor/embedding.h"
+#include "engine/packed_rows.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
 
@@ -16,25 +16,16 @@ tensor::Compute compute_of(models::Decoder& model) {
   return model.linears().front().second->compute;
 }
 
-mx::array int_array(const std::vector<int32_t>& values, const mx::Shape& shape) {
-  return mx::array(values.data(), shape, mx::int32);
-}
-
 }  // namespace
 
 mx::array loss_sum(models::Decoder& model, const data::PackedBatch& batch,
                    const LossOptions& options) {
   const int supervised = static_cast<int>(batch.predictors.size());
   if (supervised == 0) return mx::array(0.0f);
-  const mx::array ids = int_array(batch.ids, {batch.rows, batch.length});
-  const mx::array segments = int_array(batch.segments, {batch.rows, batch.length});
-  const mx::array hidden =
-      model.hidden(ids, {.segments = &segments, .checkpoint_layers = options.checkpoint_layers});
-  const mx::array rows = mx::reshape(hidden, {batch.rows * batch.length, hidden.shape(2)});
-  const mx::array chosen = tensor::gather_rows(rows, int_array(batch.predictors, {supervised}));
-  const mx::array losses =
-      tensor::linear_cross_entropy(chosen, model.head(), int_array(batch.targets, {supervised}),
-                                   {.softcap = model.config().logit_softcap}, compute_of(model));
+  const mx::array states = predicting_states(model, batch, options.checkpoint_layers);
+  const mx::array targets(batch.targets.data(), {supervised}, mx::int32);
+  const mx::array losses = tensor::linear_cross_entropy(
+      states, model.head(), targets, {.softcap = model.config().logit_softcap}, compute_of(model));
   return mx::sum(losses);
 }
 

@@ -37,22 +37,36 @@ TEST_SUITE("unit") {
     auto model = tiny_adapted_model();
     LoraParameters parameters(*model);
     const auto samples = rule_samples(9, 1);
-    float loss = 0;
-    std::vector<mx::array> gradients;
-    for (const data::Sample& sample : samples) {
-      auto [value, parts] = loss_and_gradients(*model, parameters, alone(sample));
-      loss += value.item<float>();
-      if (gradients.empty())
-        gradients = parts;
-      else
-        for (size_t i = 0; i < parts.size(); ++i) gradients[i] = mx::add(gradients[i], parts[i]);
-    }
+    const auto [loss, gradients] = one_by_one(*model, parameters, samples);
     const Batches batches(samples, {.rows = 4, .length = 48}, true, 3);
     REQUIRE(batches.per_epoch() == 1);
     auto [value, packed] = loss_and_gradients(*model, parameters, batches.at(0));
     CHECK(value.item<float>() == doctest::Approx(loss).epsilon(1e-5));
     CHECK(size_of(packed) > 0.1f);
     CHECK(difference(packed, gradients) < 1e-4f * size_of(packed));
+  }
+
+  TEST_CASE("with a shared prefix, loss and gradients equal the sums over the samples one by one") {
+    auto model = tiny_adapted_model();
+    LoraParameters parameters(*model);
+    const auto samples = samples_behind_prefix(13, 1, 25);
+    const auto [loss, gradients] = one_by_one(*model, parameters, samples);
+    for (const int batch_tokens : {5000, 200}) {  // one batch of several rows, some of them empty
+      BatchShape shape = choose_batch_shape(samples, batch_tokens, true);
+      REQUIRE(shape.prefix >= 25);
+      if (batch_tokens == 200) shape.rows = 4;
+      const Batches batches(samples, shape, true, 3);
+      REQUIRE(batches.per_epoch() == 1);
+      const data::PackedBatch batch = batches.at(0);
+      CHECK(batch.tokens == batches.tokens());
+      for (const bool checkpoint : {false, true}) {
+        CAPTURE(checkpoint);
+        auto [value, packed] =
+            loss_and_gradients(*model, parameters, batch, {.checkpoint_layers = checkpoint});
+        CHECK(value.item<float>() == doctest::Approx(loss).epsilon(1e-5));
+        CHECK(difference(packed, gradients) < 1e-4f * size_of(packed));
+      }
+    }
   }
 
   TEST_CASE("layers computed twice give the same loss and gradients") {

@@ -93,3 +93,32 @@ TEST_SUITE("reference") {
     }
   }
 }
+
+TEST_SUITE("recipe") {
+  TEST_CASE("rows with a shared prefix equal the samples one by one, every family, windows too") {
+    for (const char* family :
+         {"llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma2", "gemma3"}) {
+      CAPTURE(family);
+      const auto folder = std::filesystem::path(TOOLKIT_FIXTURES) / "models" / family;
+      auto model = load_family(folder);
+      attach(*model, mx::load_safetensors(folder / "expected.safetensors").first, 2.0f);
+      LoraParameters parameters(*model);
+      // A window of 12 ends within the prefix of 18 tokens for the first tokens behind it.
+      const auto samples = testing::samples_behind_prefix(9, 4, 18);
+      const auto [loss, gradients] = testing::one_by_one(*model, parameters, samples);
+      const BatchShape shape = choose_batch_shape(samples, 1000, true);
+      REQUIRE(shape.prefix >= 18);
+      const Batches batches(samples, shape, false);
+      REQUIRE(batches.per_epoch() == 1);
+      for (const bool checkpoint : {false, true}) {
+        auto [value, packed] = loss_and_gradients(*model, parameters, batches.at(0),
+                                                  {.checkpoint_layers = checkpoint});
+        CHECK(value.item<float>() == doctest::Approx(loss).epsilon(1e-5));
+        for (size_t i = 0; i < parameters.size(); ++i) {
+          CAPTURE(parameters.names()[i]);
+          CHECK(relative_difference(packed[i], gradients[i]) < 1e-4f);
+        }
+      }
+    }
+  }
+}

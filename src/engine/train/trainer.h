@@ -31,15 +31,16 @@ struct StepReport {
   int64_t step = 0;  // 1, 2, ...
   double loss = 0;   // mean over the batch's supervised tokens, before the update
   double learning_rate = 0, gradient_norm = 0, seconds = 0;
-  int tokens = 0, supervised_tokens = 0;
-  bool skipped = false;  // gradient was not finite: nothing changed
+  int tokens = 0, supervised_tokens = 0;  // each sample counted whole
+  bool skipped = false;                   // gradient was not finite: nothing changed
 };
 
 struct TrainingSummary {
   int64_t steps = 0, skipped_steps = 0;
   int64_t tokens = 0, supervised_tokens = 0;  // of all steps, resumed parts included
   double seconds = 0;                         // in steps of this process, validation left out
-  double tokens_per_second = 0;  // real tokens; the first step of this process left out
+  double tokens_per_second =
+      0;  // real tokens, each sample counted whole; the first step of this process left out
   double validation_loss_before = 0, validation_loss_after = 0;
   double best_validation_loss = 0;
   int64_t best_step = -1;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/base/random.h"
 #include "core/data/samples.h"
 #include "engine/adapt.h"
+#include "engine/train/loss.h"
 #include "models/decoder.h"
 #include "models/testing/memory_files.h"
 
@@ -46,6 +48,39 @@ inline std::vector<data::Sample> rule_samples(int count, uint64_t seed, int shor
     samples.push_back(sample);
   }
   return samples;
+}
+
+/// Rows that all begin with the same `prefix` tokens, which nobody has to predict.
+inline std::vector<data::Sample> samples_behind_prefix(int count, uint64_t seed, int prefix) {
+  std::vector<data::Sample> samples = rule_samples(count, seed);
+  for (data::Sample& sample : samples) {
+    std::vector<int32_t> start;
+    for (int i = 0; i < prefix; ++i) start.push_back((i * 11 + 3) % 64);
+    sample.ids.insert(sample.ids.begin(), start.begin(), start.end());
+    sample.supervised.insert(sample.supervised.begin(), start.size(), false);
+  }
+  return samples;
+}
+
+/// Sum of the losses of the samples, each in a batch of its own, and its gradients.
+inline std::pair<float, std::vector<mx::array>> one_by_one(
+    models::Decoder& model, LoraParameters& parameters, const std::vector<data::Sample>& samples) {
+  float loss = 0;
+  std::vector<mx::array> gradients;
+  for (const data::Sample& sample : samples) {
+    const std::vector<std::vector<int>> rows{{0}};
+    const data::PackedBatch batch =
+        data::make_batch({&sample, 1}, rows, static_cast<int>(sample.ids.size()));
+    auto [value, parts] = loss_and_gradients(model, parameters, batch);
+    loss += value.item<float>();
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (gradients.size() <= i)
+        gradients.push_back(parts[i]);
+      else
+        gradients[i] = mx::add(gradients[i], parts[i]);
+    }
+  }
+  return {loss, gradients};
 }
 
 }  // namespace toolkit::engine::testing
