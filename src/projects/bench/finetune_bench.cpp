@@ -41,23 +41,37 @@ fs::path log_file(const Config& config, std::string name) {
   return fs::path(config.output) / (name + ".log");
 }
 
-Run ours(const FinetuneConfig& config, const std::string& compute, const fs::path& data) {
-  const std::string name = "toolkit " + compute;
+Run ours(const FinetuneConfig& config, const std::string& compute, const fs::path& data,
+         bool share_prefix = true) {
+  const std::string name = "toolkit " + compute + (share_prefix ? "" : " unshared");
   return {name, [=] {
-            const fs::path output = fs::path(config.output) / ("adapter-" + compute);
+            const fs::path output = fs::path(config.output) / ("adapter-" + name.substr(8));
             fs::remove_all(output);
-            return run_child({own_program(),    "finetune",
-                              "--model",        config.model,
-                              "--data",         data.string(),
-                              "--output",       output.string(),
-                              "--rank",         "8",
-                              "--alpha",        "16",
-                              "--epochs",       "1",
-                              "--compute",      compute,
-                              "--batch-tokens", std::to_string(config.batch_tokens),
-                              "--seed",         std::to_string(config.seed),
-                              "--sample",       "0",
-                              "--json",         "--quiet"},
+            return run_child({own_program(),
+                              "finetune",
+                              "--model",
+                              config.model,
+                              "--data",
+                              data.string(),
+                              "--output",
+                              output.string(),
+                              "--rank",
+                              "8",
+                              "--alpha",
+                              "16",
+                              "--epochs",
+                              "1",
+                              "--compute",
+                              compute,
+                              "--batch-tokens",
+                              std::to_string(config.batch_tokens),
+                              "--seed",
+                              std::to_string(config.seed),
+                              "--sample",
+                              "0",
+                              "--json",
+                              "--quiet",
+                              share_prefix ? "--share-prefix" : "--no-share-prefix"},
                              log_file(config, name));
           }};
 }
@@ -82,7 +96,8 @@ Json bench_finetune(const FinetuneConfig& config,
                     const std::function<void(const std::string&)>& started) {
   const fs::path data = make_data(config);
   std::vector<Run> runs = {ours(config, "f32", data), ours(config, "bf16", data),
-                           ours(config, "int8", data)};
+                           ours(config, "int8", data), ours(config, "f32", data, false),
+                           ours(config, "int8", data, false)};
   if (config.peers) {
     runs.push_back(peer(config, kFinetuneBaseline, "peft_lora.py", data, {}));
     runs.push_back(peer(config, "torch f32 packed", "peft_lora.py", data, {"--rows", "packed"}));
@@ -108,6 +123,7 @@ std::string finetune_table(const Json& results) {
                   {{"real tokens/s", "tokens_per_second", 1},
                    {"tokens", "tokens"},
                    {"steps", "steps"},
+                   {"computed a step", "computed_tokens_per_step"},
                    {"loss before", "validation_loss_before", 4},
                    {"loss after", "validation_loss_after", 4},
                    {"peak GB", "peak_rss_bytes", 2, 1e-9}},

@@ -68,18 +68,24 @@ void describe_training(Config& c, Fields& fields) {
                     .help = "steps to train, instead of --epochs; 0: by epochs",
                     .group = group,
                     .minimum = 0});
-  fields.push_back({.name = "batch-tokens",
-                    .target = &c.batch_tokens,
-                    .help = "tokens per step; rows are packed until it is full",
-                    .group = group,
-                    .minimum = 16,
-                    .maximum = 1 << 22});
+  fields.push_back(
+      {.name = "batch-tokens",
+       .target = &c.batch_tokens,
+       .help = "tokens per step, each row counted whole; rows are packed until it is full",
+       .group = group,
+       .minimum = 16,
+       .maximum = 1 << 22});
   fields.push_back({.name = "max-length",
                     .target = &c.max_length,
                     .help = "longer rows are cut to this many tokens",
                     .group = group,
                     .minimum = 8,
                     .maximum = 1 << 22});
+  fields.push_back({.name = "share-prefix",
+                    .target = &c.share_prefix,
+                    .help = "compute what all rows begin with once per packed row: same result, "
+                            "less work",
+                    .group = group});
   fields.push_back({.name = "clip",
                     .target = &c.clip,
                     .help = "largest gradient norm; 0: no clipping",

@@ -24,6 +24,7 @@ struct Config {
   int steps = 0;
   int batch_tokens = 512;
   int max_length = 1024;
+  bool share_prefix = true;
   double clip = 1.0;
   double weight_decay = 0.0;
   int seed = 0;

@@ -107,6 +107,24 @@ TEST_SUITE("recipe") {
     CHECK(contains(page, "mlx-toolkit chat"));
   }
 
+  TEST_CASE("what all rows begin with is computed once, unless that is turned off") {
+    const Scratch scratch;
+    TestLog log;
+    Config config = scratch.config();
+    const nlohmann::json shared = to_json(run(config, log, true));
+    CHECK(shared.at("shared_prefix").get<int>() >= 8);
+    config.share_prefix = false;
+    const nlohmann::json apart = to_json(run(config, log, true));
+    CHECK(apart.at("shared_prefix") == 0);
+    CHECK(apart.at("tokens") == shared.at("tokens"));
+    CHECK(apart.at("computed_tokens_per_step") == 256);
+    CHECK(shared.at("computed_tokens_per_step").get<int>() < 200);
+    for (const char* name : {"validation_loss_before", "validation_loss_after"})
+      CHECK(shared.at(name).get<double>() ==
+            doctest::Approx(apart.at(name).get<double>())
+                .epsilon(name == std::string("validation_loss_before") ? 1e-5 : 0.05));
+  }
+
   TEST_CASE("a run interrupted and resumed gives the adapter of the whole run, bit for bit") {
     const Scratch scratch;
     TestLog whole_log, first_log, second_log;
@@ -136,6 +154,9 @@ TEST_SUITE("recipe") {
 
     parts.rank = 4;
     CHECK(contains(refusal(parts), "rank: was 8, now 4"));
+    parts.share_prefix = false;
+    CHECK(contains(refusal(parts), "now 0"));
+    CHECK(contains(refusal(parts), "shared_prefix: was "));
   }
 
   TEST_CASE("whatever moment a run dies at, what it saved before can be loaded") {

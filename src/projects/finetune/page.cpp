@@ -43,6 +43,13 @@ std::string numbers(const Result& result) {
                fmt::format("{:.0f} tokens/s   ({} tokens, {} of them supervised, {} steps, {})",
                            t.tokens_per_second, grouped(t.tokens), grouped(t.supervised_tokens),
                            grouped(t.steps), shown_duration(result.total_seconds)));
+  if (result.shared_prefix > 0)
+    page +=
+        line("shared beginning",
+             fmt::format("{} tokens of every row, computed once for a batch: {} instead of {:.0f} "
+                         "tokens a step",
+                         result.shared_prefix, grouped(result.computed_tokens_per_step),
+                         static_cast<double>(t.tokens) / static_cast<double>(t.steps)));
   page += line("peak memory", fmt::format("{:.2f} GB   (compute {}, batches {:.0f} % full)",
                                           static_cast<double>(result.peak_rss_bytes) / 1e9,
                                           result.compute, 100 * result.filled_share));

@@ -47,6 +47,7 @@ std::string fingerprint(const Config& c, const engine::Batches& batches, int64_t
               {"seed", c.seed},
               {"compute", compute},
               {"training_tokens", batches.tokens()},
+              {"shared_prefix", batches.shape().prefix},
               {"batch_rows", batches.shape().rows},
               {"row_length", batches.shape().length}}
       .dump();
@@ -167,10 +168,11 @@ Data make_batches(const Config& config, const data::Splits& splits,
   result.valid_rows = static_cast<int>(valid.samples.size());
 
   Data data;
-  const engine::BatchShape shape = engine::choose_batch_shape(train.samples, config.batch_tokens);
+  const engine::BatchShape shape =
+      engine::choose_batch_shape(train.samples, config.batch_tokens, config.share_prefix);
   if (!valid.samples.empty()) {
     const engine::BatchShape valid_shape =
-        engine::choose_batch_shape(valid.samples, config.batch_tokens);
+        engine::choose_batch_shape(valid.samples, config.batch_tokens, config.share_prefix);
     data.valid = std::make_unique<engine::Batches>(std::move(valid.samples), valid_shape, false);
   } else {
     result.notes.push_back(
@@ -179,6 +181,8 @@ Data make_batches(const Config& config, const data::Splits& splits,
   data.train = std::make_unique<engine::Batches>(std::move(train.samples), shape, true,
                                                  static_cast<uint64_t>(config.seed));
   result.filled_share = data.train->filled_share();
+  result.shared_prefix = shape.prefix;
+  result.computed_tokens_per_step = shape.tokens();
   return data;
 }
 
@@ -310,6 +314,8 @@ nlohmann::json to_json(const Result& result) {
                {"truncated_rows", result.truncated_rows},
                {"unsupervised_rows", result.unsupervised_rows},
                {"filled_share", result.filled_share},
+               {"shared_prefix", result.shared_prefix},
+               {"computed_tokens_per_step", result.computed_tokens_per_step},
                {"validation_loss_before", nullptr},
                {"validation_loss_after", nullptr},
                {"best_step", t.best_step},

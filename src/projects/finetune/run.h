@@ -23,9 +23,11 @@ struct Result {
   int64_t total_steps = 0;
   int64_t trainable_parameters = 0;
   int train_rows = 0, valid_rows = 0, truncated_rows = 0, unsupervised_rows = 0;
-  double filled_share = 1;   // real tokens / places in the batches
-  std::string compute;       // what was used in the end
-  double total_seconds = 0;  // with loading, validation and saving
+  double filled_share = 1;  // places that hold a token / places in the batches
+  int shared_prefix = 0;    // tokens all training rows begin with, computed once per packed row
+  int64_t computed_tokens_per_step = 0;  // places in a batch, padding included
+  std::string compute;                   // what was used in the end
+  double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;
   double loss_of_adapter = 0;  // validation loss of what lies in the folder
   bool best_is_not_last = false;
