@@ -102,7 +102,9 @@ TEST_SUITE("unit") {
       CHECK(shape.rows == plain.rows);
       if (batch_tokens >= 512) CHECK(shape.length < 0.7 * plain.length);
       const Batches unshared(samples, plain, true, 3), batches(samples, shape, true, 3);
-      CHECK(batches.per_epoch() == unshared.per_epoch());
+      CHECK(batches.per_epoch() <= unshared.per_epoch());
+      // Where the longest sample alone decides the length, rows hold more of the others.
+      if (batch_tokens > 16) CHECK(batches.per_epoch() == unshared.per_epoch());
       CHECK(batches.tokens() == unshared.tokens());
       CHECK(batches.filled_share() <= 1.0);
       CHECK(batches.filled_share() >= unshared.filled_share() - 0.02);
