@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -207,6 +208,14 @@ std::string trimmed(std::string text) {
   return text;
 }
 
+std::string output_of(const std::string& command) {
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  std::string text;
+  for (int c; (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
+  CHECK(::pclose(pipe) == 0);
+  return text;
+}
+
 struct TemporaryWork {
   fs::path old = fs::current_path();
   fs::path path = fs::temp_directory_path() / ("cli_test-" + std::to_string(::getpid()));
@@ -247,21 +256,35 @@ TEST_SUITE("unit") {
     CHECK(count > 20);
   }
 
-  TEST_CASE("cli: the bash completion offers commands, options and choices") {
+  TEST_CASE("cli: completion in bash, and in zsh and fish where they are installed") {
     TemporaryWork work;
     TuneSettings tune;
     std::vector<std::string> files;
+    const auto script = [&](const char* shell) {
+      return toolkit::cli::completion_script(demo_program(tune, files), shell);
+    };
     toolkit::write_file_atomically(
-        "c.bash",
-        toolkit::cli::completion_script(demo_program(tune, files), "bash") +
-            "try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _demo; "
-            "echo \"${COMPREPLY[*]}\"; }\n"
-            "try demo t; try demo data ''; try demo tune --method ''; try demo tune --r\n");
-    std::FILE* pipe = ::popen("bash c.bash", "r");
-    std::string text;
-    for (int c; (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
-    CHECK(::pclose(pipe) == 0);
-    CHECK(text.starts_with("tune\ncheck --config"));
-    CHECK(text.ends_with("\nlora full\n--rank\n"));
+        "c.bash", script("bash") +
+                      "try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _demo; "
+                      "echo \"${COMPREPLY[*]}\"; }\n"
+                      "try demo t; try demo data ''; try demo data --j; try demo tune --method ''; "
+                      "try demo tune --r; try demo tune --no; try demo tune --model ''; "
+                      "try demo data check ''; try demo tune --log-level d\n");
+    CHECK(output_of("bash c.bash") ==
+          "tune\ncheck\n--json\nlora full\n--rank\n--no-shuffle\n\n\ndebug\n");
+    // zsh completes only inside its line editor: stand-ins show what it would be told.
+    toolkit::write_file_atomically(
+        "c.zsh", "compdef() { :; }; compadd() { shift; echo $*; }; _files() { echo FILES; }\n" +
+                     script("zsh") +
+                     "try() { words=(\"$@\"); CURRENT=$#; _demo; }\n"
+                     "try demo t; try demo data ''; try demo tune --method ''; "
+                     "try demo tune --model ''; try demo data check ''\n");
+    if (std::system("command -v zsh >/dev/null") == 0)
+      CHECK(output_of("zsh -f c.zsh") ==
+            "tune data bug gone big stopped\ncheck\nlora full\nFILES\nFILES\n");
+    toolkit::write_file_atomically(
+        "c.fish", script("fish") + "complete -C 'demo tu'; complete -C 'demo tune --method '\n");
+    if (std::system("command -v fish >/dev/null") == 0)
+      CHECK(output_of("HOME=$PWD fish --no-config c.fish | cut -f1") == "tune\nfull\nlora\n");
   }
 }

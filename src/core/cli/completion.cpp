@@ -37,26 +37,27 @@ std::vector<Place> all_places(const Program& program) {
   return places;
 }
 
-std::vector<std::string> options_at(const Place& place) {
-  std::vector<std::string> words;
-  if (place.command) {
-    for (const Field& field : place.command->fields)
-      if (!field.positional) words.push_back("--" + field.name);
-  }
-  for (const GlobalOption& option : global_options())
-    if (!option.root_only || !place.command) words.push_back("--" + option.name);
-  return words;
+/// A flag that is on by default is offered as what turns it off.
+std::string option_of(const Field& field) {
+  const auto flag = std::get_if<bool*>(&field.target);
+  return flag && **flag ? "no-" + field.name : field.name;
+}
+
+bool takes_any_value(const Field& field) {
+  return field.choices.empty() && !std::holds_alternative<bool*>(field.target);
 }
 
 std::vector<std::string> words_at(const Place& place) {
   std::vector<std::string> words;
   for (const Command* child : place.children) words.push_back(child->name);
-  if (place.command) {
-    for (const Field& field : place.command->fields)
-      if (field.positional) words.insert(words.end(), field.choices.begin(), field.choices.end());
-  }
-  const std::vector<std::string> options = options_at(place);
-  words.insert(words.end(), options.begin(), options.end());
+  const Fields none;
+  const Fields& fields = place.command ? place.command->fields : none;
+  for (const Field& field : fields)
+    if (field.positional) words.insert(words.end(), field.choices.begin(), field.choices.end());
+  for (const Field& field : fields)
+    if (!field.positional) words.push_back("--" + option_of(field));
+  for (const GlobalOption& option : global_options())
+    if (!option.root_only || !place.command) words.push_back("--" + option.name);
   return words;
 }
 
@@ -109,27 +110,72 @@ std::string word_cases(const std::vector<Place>& places, const char* variable) {
   return text;
 }
 
+/// path + option whose value is a file or anything else -> `action`.
+std::string value_cases(const std::vector<Place>& places, const std::string& action) {
+  std::vector<std::string> patterns{"*':--config'"};
+  for (const Place& place : places) {
+    if (!place.command) continue;
+    for (const Field& field : place.command->fields) {
+      if (field.positional || !takes_any_value(field)) continue;
+      patterns.push_back(quoted(place.path + ":--" + field.name));
+      if (!field.short_name.empty())
+        patterns.push_back(quoted(place.path + ":-" + field.short_name));
+    }
+  }
+  return fmt::format("      {}) {} ;;\n", fmt::join(patterns, "|"), action);
+}
+
+/// The paths after which a file or the like is expected, as one pattern.
+std::string file_places(const std::vector<Place>& places) {
+  std::vector<std::string> patterns;
+  for (const Place& place : places) {
+    if (!place.command) continue;
+    const Fields& fields = place.command->fields;
+    if (std::any_of(fields.begin(), fields.end(),
+                    [](const Field& f) { return f.positional && takes_any_value(f); }))
+      patterns.push_back(quoted(place.path));
+  }
+  return patterns.empty() ? "''" : fmt::format("{}", fmt::join(patterns, "|"));
+}
+
+/// What bash and zsh have in common: looks at `place`, `previous` and `current`, sets `offered`;
+/// runs `files` where a file name is expected.
+std::string choosing(const std::vector<Place>& places, const std::string& files) {
+  return fmt::format(
+      R"(  case "$place:$previous" in
+      *':--log-level') offered='debug info warning error off' ;;
+{0}{1}      *)
+        case "$place" in
+        {2}) [[ $current == -* ]] || {{ {3}; }} ;;
+        esac
+        case "$place" in
+{4}        esac ;;
+  esac
+  # Options only where one is begun or nothing else may stand.
+  [[ $current == -* || -z ${{offered%%--*}} ]] || offered=${{offered%%--*}}
+)",
+      value_cases(places, files), choice_cases(places, "offered"), file_places(places), files,
+      word_cases(places, "offered"));
+}
+
 std::string bash_script(const Program& program) {
   const std::vector<Place> places = all_places(program);
   return fmt::format(
       R"(# bash completion of {0}. Load it with:  source <({0} completion bash)
 {1}() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}"
-  local path='' offered='' i
+  local place='' offered='' i
+  COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
-    case "$path:${{COMP_WORDS[i]}}" in
+    case "$place:${{COMP_WORDS[i]}}" in
 {2}    esac
   done
-  case "$path:$previous" in
-{3}      *) case "$path" in
-{4}      esac ;;
-  esac
-  COMPREPLY=($(compgen -W "$offered" -- "$current"))
+{3}  COMPREPLY=($(compgen -W "$offered" -- "$current"))
 }}
 complete -o default -F {1} {0}
 )",
-      program.name, function_name(program), path_cases(places, "path"),
-      choice_cases(places, "offered"), word_cases(places, "offered"));
+      program.name, function_name(program), path_cases(places, "place"),
+      choosing(places, "return 0"));
 }
 
 /// `path` is a special array in zsh, hence `place`.
@@ -139,23 +185,18 @@ std::string zsh_script(const Program& program) {
       R"(#compdef {0}
 # zsh completion of {0}. Load it with:  source <({0} completion zsh)
 {1}() {{
-  local previous="${{words[CURRENT-1]}}" place='' offered='' i
+  local current="${{words[CURRENT]}}" previous="${{words[CURRENT-1]}}" place='' offered='' i
   for ((i = 2; i < CURRENT; i++)); do
     case "$place:${{words[i]}}" in
 {2}    esac
   done
-  case "$place:$previous" in
-{3}      *) case "$place" in
-{4}      esac ;;
-  esac
-  compadd -- ${{=offered}}
-  _files
+{3}  compadd -- ${{=offered}}
 }}
 (( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit; }}
 compdef {1} {0}
 )",
       program.name, function_name(program), path_cases(places, "place"),
-      choice_cases(places, "offered"), word_cases(places, "offered"));
+      choosing(places, "_files; return"));
 }
 
 /// The condition under which fish offers what may follow `place`.
@@ -178,14 +219,14 @@ std::string fish_script(const Program& program) {
       text += fmt::format("{} -f -a {} -d {}\n", start, child->name, quoted(child->summary));
     if (place.command) {
       for (const Field& field : place.command->fields) {
-        const std::string choices =
-            field.choices.empty()
-                ? ""
-                : " -x -a " + quoted(fmt::format("{}", fmt::join(field.choices, " ")));
+        std::string choices = takes_any_value(field) ? " -r" : "";
+        if (!field.choices.empty())
+          choices = " -x -a " + quoted(fmt::format("{}", fmt::join(field.choices, " ")));
         if (field.positional)
-          text += choices.empty() ? "" : start + choices + "\n";
+          text += field.choices.empty() ? "" : start + choices + "\n";
         else
-          text += fmt::format("{} -l {}{} -d {}\n", start, field.name, choices, quoted(field.help));
+          text += fmt::format("{} -l {}{} -d {}\n", start, option_of(field), choices,
+                              quoted(field.help));
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <sstream>
 
@@ -58,8 +59,15 @@ std::string value_name(const Field& field) {
   return std::holds_alternative<std::vector<std::string>*>(field.target) ? "A,B,..." : "TEXT";
 }
 
+/// "data-set" as "DATA-SET", the way places for words are written in a usage line.
+std::string placeholder(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return name;
+}
+
 std::string left_of(const Field& field) {
-  if (field.positional) return field.name;
+  if (field.positional) return placeholder(field.name);
   const std::string short_name = field.short_name.empty() ? "" : "-" + field.short_name + ", ";
   if (auto flag = std::get_if<bool*>(&field.target))
     return short_name + (**flag ? "--no-" : "--") + field.name;
@@ -81,14 +89,14 @@ std::string default_of(const Field& field) {
   if (auto value = std::get_if<std::string*>(&field.target)) text = **value;
   if (auto value = std::get_if<std::vector<std::string>*>(&field.target))
     text = fmt::format("{}", fmt::join(**value, ","));
-  if (auto value = std::get_if<bool*>(&field.target); value && **value) return "default: on";
   return text.empty() ? "" : "default: " + text;
 }
 
 std::string right_of(const Field& field) {
   std::vector<std::string> notes;
   const std::string joined = fmt::format("{}", fmt::join(field.choices, "|"));
-  if (!field.choices.empty() && joined.size() > kShortChoices)
+  const bool shown_left = !field.positional && joined.size() <= kShortChoices;
+  if (!field.choices.empty() && !shown_left)
     notes.push_back(fmt::format("one of {}", fmt::join(field.choices, ", ")));
   if (const std::string range = range_of(field); !range.empty()) notes.push_back(range);
   if (const std::string value = default_of(field); !value.empty()) notes.push_back(value);
@@ -154,7 +162,7 @@ std::string usage(const Program& program, const std::vector<std::string>& path,
   for (const Field& field : command.fields) {
     if (!field.positional) continue;
     const bool list = std::holds_alternative<std::vector<std::string>*>(field.target);
-    const std::string name = field.name + (list ? "..." : "");
+    const std::string name = placeholder(field.name) + (list ? "..." : "");
     text += field.required ? " " + name : " [" + name + "]";
   }
   return text + " [options]\n";

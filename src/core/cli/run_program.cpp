@@ -53,7 +53,8 @@ Program with_completion(const Program& program, const std::shared_ptr<std::strin
   Program whole = program;
   Command command{.name = "completion",
                   .summary = "print a completion script for bash, zsh or fish",
-                  .examples = {"source <(" + program.name + " completion bash)  # this shell",
+                  .examples = {"source <(" + program.name +
+                                   " completion bash)  # this shell; zsh in the same way",
                                program.name + " completion fish > ~/.config/fish/completions/" +
                                    program.name + ".fish"},
                   .fields = {{.name = "shell",
@@ -189,7 +190,10 @@ int run_program(const Program& program, int argc, char** argv) {
     const Parsed parsed = parse(whole, words);
     json = parsed.json;
     if (parsed.version) {
-      print(stdout, whole.name + " " + whole.version + "\n");
+      if (json)
+        print_json({{"name", whole.name}, {"version", whole.version}});
+      else
+        print(stdout, whole.name + " " + whole.version + "\n");
       return 0;
     }
     const bool incomplete = !parsed.command || !parsed.command->subcommands.empty();
