@@ -40,8 +40,8 @@ struct Layer {
         const auto parts = mx::quantize(dense, 32, bits);
         weights.push_back({parts[0], parts[1], parts[2], 32, bits});
       }
-      branches.push_back(
-          {random_array({columns, 4}, ++seed, 0.1f), random_array({4, rows}, ++seed, 0.1f), 0.5f});
+      branches.push_back({random_array({columns, 11}, ++seed, 0.1f),
+                          random_array({11, rows}, ++seed, 0.1f), 0.5f});
       biases.push_back(random_array({rows}, ++seed, 0.1f));
     }
     for (const int size : {kChannels, kChannels, kWidth, kWidth, kChannels, kChannels})

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "core/tensor/cpu/attention_decode.h"
 #include "core/tensor/cpu/gated_activation_kernels.h"
 #include "core/tensor/cpu/gemv.h"
 #include "core/tensor/cpu/linear_layout.h"
+#include "core/tensor/cpu/low_rank_kernel.h"
 #include "core/tensor/cpu/rms_norm_kernels.h"
 #include "core/tensor/cpu/rope_kernels.h"
 #include "core/tensor/cpu/scratch.h"
@@ -46,17 +46,13 @@ struct Product {
   float* y;
 };
 
-// y += scale (x a) b
-void add_lora(const LoraBranch& lora, const float* x, float* y) {
-  const int64_t columns = lora.a.shape(0), rank = lora.a.shape(1), rows = lora.b.shape(1);
-  const float *a = lora.a.data<float>(), *b = lora.b.data<float>();
-  std::vector<float> low(static_cast<size_t>(rank), 0.0f);
-  for (int64_t i = 0; i < columns; ++i)
-    for (int64_t k = 0; k < rank; ++k) low[static_cast<size_t>(k)] += x[i] * a[i * rank + k];
-  for (int64_t k = 0; k < rank; ++k) {
-    const float factor = lora.scale * low[static_cast<size_t>(k)];
-    for (int64_t i = 0; i < rows; ++i) y[i] += factor * b[k * rows + i];
-  }
+LowRankBranch branch(const LoraBranch& lora) {
+  return {.a = lora.a.data<float>(),
+          .b = lora.b.data<float>(),
+          .columns = lora.a.shape(0),
+          .rank = lora.a.shape(1),
+          .rows = lora.b.shape(1),
+          .scale = lora.scale};
 }
 
 template <size_t kCount>
@@ -70,7 +66,7 @@ void multiply(const float* x, const std::array<Product, kCount>& products) {
   }
   gemv(x, 1, maps);
   for (const Product& product : products)
-    if (product.map->lora) add_lora(*product.map->lora, x, product.y);
+    if (product.map->lora) add_low_rank(branch(*product.map->lora), x, product.y);
 }
 
 void norm_heads(const mx::array* weight, float* x, int64_t heads, int64_t width, float eps) {
@@ -167,10 +163,10 @@ void decode_layer(const DecodeLayer& layer, const DecodeSettings& settings, int 
 
 void decode_head(const mx::array& norm, const LinearTerms& head, float norm_eps,
                  std::span<const float> x, std::span<float> logits) {
-  std::vector<float> normed(x.size());
-  rms_norm_rows(x.data(), nullptr, norm.data<float>(), nullptr, normed.data(), 1,
+  float* normed = scratch<float>(Scratch::kDecode, x.size());
+  rms_norm_rows(x.data(), nullptr, norm.data<float>(), nullptr, normed, 1,
                 static_cast<int64_t>(x.size()), norm_eps);
-  multiply(normed.data(), std::array{Product{&head, logits.data()}});
+  multiply(normed, std::array{Product{&head, logits.data()}});
 }
 
 }  // namespace toolkit::tensor::cpu
