@@ -183,6 +183,8 @@ TOOLKIT_VNNI __attribute__((noinline)) void add_group_vnni(const Int8Tile& t, in
     sum[r][0] = sum[r][1] = _mm512_set1_epi32(t.group_offsets[r * t.groups + g]);
   for (int64_t q = std::min(t.quads - first, kInt8GroupQuads); q > 0; --q) {
     const __m512i left = _mm512_loadu_si512(b0), right = _mm512_loadu_si512(b1);
+    _mm_prefetch(b0 + 6 * b_step, _MM_HINT_T0);
+    _mm_prefetch(b1 + 6 * b_step, _MM_HINT_T0);
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
       const int8_t* row = (r < 4 ? a0 : r < 8 ? a4 : a8) + (r % 4) * stride;
