@@ -8,7 +8,7 @@ namespace toolkit::tensor {
 enum class Compute {
   kFloat32,   // f32 products and sums
   kBFloat16,  // bf16 inputs, f32 sums
-  kInt8,      // frozen weights in int8 per output row, activations in int8 per token, int32 sums
+  kInt8,      // frozen weights and activations in int8, a scale per row and 64 columns
 };
 
 Compute compute_from_name(const std::string& name);  // "f32" | "bf16" | "int8"; throws Error

@@ -267,6 +267,47 @@ TEST_SUITE("unit") {
   }
 #endif
 
+  TEST_CASE("linear: int8 keeps its steps where a few columns are far larger than the rest") {
+    const Weight weight = make_weight(96, 512, kForms[3], 3);
+    const auto prepared = prepare(weight, Compute::kInt8);
+    if (!prepared) return;
+    mx::array x = noise({40, 512}, 1);
+    for (const int column : {17, 20})
+      x = mx::slice_update(x, noise({40, 1}, column, 100.0f), mx::Shape{0, column},
+                           mx::Shape{40, column + 1});
+    // What the other columns give, which is all that tells most tokens apart.
+    const mx::array rest =
+        mx::slice_update(x, mx::zeros({40, 64}), mx::Shape{0, 0}, mx::Shape{40, 64});
+    const auto run = [&](const mx::array& input, Compute compute) {
+      return linear(input, {.weight = &weight, .prepared = prepared.get()}, compute);
+    };
+    CHECK(relative_error(run(x, Compute::kInt8), run(x, Compute::kFloat32)) < 0.02f);
+    const mx::array outliers = mx::subtract(x, rest);
+    const mx::array others = mx::subtract(run(x, Compute::kInt8), run(outliers, Compute::kInt8));
+    CHECK(relative_error(others, run(rest, Compute::kFloat32)) < 0.015f);
+  }
+
+  TEST_CASE("linear: int8 gradients point where exact ones do, whatever the size of rows") {
+    const Weight weight = make_weight(192, 128, kForms[3], 3);
+    const auto prepared = prepare(weight, Compute::kInt8);
+    const mx::array x = noise({50, 128}, 1);
+    mx::array dy = mx::multiply(noise({50, 192}, 2), mx::exp(noise({50, 1}, 3, 4.0f)));
+    dy = mx::multiply(dy, mx::exp(noise({1, 192}, 4)));
+    const auto gradient = [&](Compute compute) {
+      const auto run = [&](const mx::array& input) {
+        return linear(input, {.weight = &weight, .prepared = prepared.get()}, compute);
+      };
+      return mx::vjp(run, x, dy).second;
+    };
+    const mx::array got = gradient(Compute::kInt8), expected = gradient(Compute::kFloat32);
+    const auto dot = [](const mx::array& a, const mx::array& b) {
+      return mx::sum(mx::multiply(a, b), 1);
+    };
+    const mx::array cosine = mx::divide(
+        dot(got, expected), mx::sqrt(mx::multiply(dot(got, got), dot(expected, expected))));
+    CHECK(mx::min(cosine).item<float>() > 0.999f);
+  }
+
   TEST_CASE("linear: int8 does not hide a NaN") {
     const Weight weight = make_weight(40, 64, kForms[0], 3);
     const auto prepared = prepare(weight, Compute::kInt8);

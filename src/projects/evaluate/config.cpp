@@ -45,7 +45,8 @@ Fields describe(Config& config) {
            .maximum = 1 << 22},
           {.name = "compute",
            .target = &config.compute,
-           .help = "arithmetic of the linear layers: f32 is exact, int8 the fastest, auto measures",
+           .help = "arithmetic of the linear layers: f32 is exact, int8 faster with a loss within "
+                   "1 % where measured, auto measures",
            .group = run,
            .choices = {"auto", "f32", "bf16", "int8"}}};
 }

@@ -247,4 +247,44 @@ TEST_SUITE("unit") {
               {.c = got_dx.data(), .stride = columns, .m = m, .n = columns});
     CHECK(largest_difference(got_dx, dx) < 0.15f);
   }
+
+  TEST_CASE("int8: the sums of whole numbers are exact, in both directions") {
+    const int64_t rows = 70, columns = 160;  // groups of 64, 64 and 32 columns
+    const Packed packed(rows, columns, 4);
+    const auto weight = make_int8_weight(packed.view);
+    const auto q_of = [&](int64_t row, int64_t k) {
+      const int64_t at = row / 16 * 16 * weight->padded_columns + k / 4 * 64 + row % 16 * 4 + k % 4;
+      return weight->packed[static_cast<size_t>(at)] - 128;
+    };
+    for (const int64_t m : {1, 11, 25})
+      for (const bool backward : {false, true}) {
+        CAPTURE(m);
+        CAPTURE(backward);
+        const int64_t depth = backward ? rows : columns, n = backward ? columns : rows;
+        const std::vector<float> x = noise(m * depth, 1);
+        const Int8Rows a = scratch_rows(Scratch::kQuantized, m, depth);
+        quantize_rows({.x = x.data(), .x_stride = depth, .m = m, .columns = depth}, a);
+        std::vector<float> got(static_cast<size_t>(m * n)), expected(got.size());
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < n; ++j) {
+            double sum = 0;
+            for (int64_t k = 0; k < depth; ++k) {
+              const int64_t row = backward ? k : j, column = backward ? j : k;
+              const auto scale_at =
+                  static_cast<size_t>(column / kInt8Group * weight->padded_rows + row);
+              const int ratio = backward ? weight->ratios[scale_at] : 1;
+              const int q =
+                  backward ? (q_of(row, column) * ratio + (1 << 14)) >> 15 : q_of(row, column);
+              const double scale = backward ? 1.0 : weight->group_scales[scale_at];
+              sum += scale * a.scales[i * a.groups + k / kInt8Group] * q * a.q[i * a.stride + k];
+            }
+            expected[static_cast<size_t>(i * n + j)] = static_cast<float>(sum);
+          }
+        int8_gemm({.weight = weight.get(), .backward = backward, .row_count = rows, .a = a},
+                  {.c = got.data(), .stride = n, .m = m, .n = n});
+        float largest = 0.0f;
+        for (const float value : expected) largest = std::max(largest, std::abs(value));
+        CHECK(largest_difference(got, expected) < 2e-6f * largest);
+      }
+  }
 }
