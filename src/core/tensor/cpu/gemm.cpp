@@ -47,6 +47,10 @@ void gemm_one_thread(std::span<const GemmTerm> terms, const GemmOutput& output) 
   gemm_block(terms, output);
 }
 
+int64_t packed_size(int64_t m, int64_t k) {
+  return TileRows{m}.tiles() * k * kTileStride;
+}
+
 void pack_rows(const float* a, int64_t stride, int64_t m, int64_t k, float* out) {
   parallel_for(TileRows{m}.tiles(), 1, [&](int64_t from, int64_t to, int) {
     pack_row_tiles(a, stride, m, k, from, to, out);
@@ -124,6 +128,7 @@ HWY_EXPORT(gemm_all_threads);
 HWY_EXPORT(gemm_one_thread);
 HWY_EXPORT(outer_products);
 HWY_EXPORT(pack_rows);
+HWY_EXPORT(packed_size);
 HWY_EXPORT(convert);
 
 void gemm(std::span<const GemmTerm> terms, const GemmOutput& output) {
@@ -136,7 +141,8 @@ void gemm_on_this_thread(std::span<const GemmTerm> terms, const GemmOutput& outp
   HWY_DYNAMIC_DISPATCH(gemm_one_thread)(terms, output);
 }
 
-PackedRows::PackedRows(const float* a, int64_t stride, int64_t m, int64_t k) : buffer_(m * k) {
+PackedRows::PackedRows(const float* a, int64_t stride, int64_t m, int64_t k)
+    : buffer_(HWY_DYNAMIC_DISPATCH(packed_size)(m, k)) {
   HWY_DYNAMIC_DISPATCH(pack_rows)(a, stride, m, k, buffer_.data());
 }
 

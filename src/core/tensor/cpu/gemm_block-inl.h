@@ -100,7 +100,7 @@ HWY_NOINLINE void run_panel(const GemmPass& pass, const GemmOutput& output, int6
     TileTerm terms[GemmPass::kMaxPieces];
     for (int p = 0; p < pass.count; ++p) {
       const auto [term, k0, k1] = pass.pieces[p];
-      terms[p] = {term->packed + m * term->k + k0 * height, panels[p], k1 - k0};
+      terms[p] = {term->packed + (t * term->k + k0) * kTileStride, panels[p], k1 - k0};
     }
     float* c = output.c + m * output.stride + n0;
     tile_function<kVectors>(height)(

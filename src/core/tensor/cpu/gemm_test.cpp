@@ -14,6 +14,7 @@
 
 #include "core/tensor/cpu/gemv.h"
 #include "core/tensor/cpu/int8_gemm.h"
+#include "core/tensor/cpu/packed_rows.h"
 
 using namespace toolkit::tensor::cpu;
 
@@ -210,6 +211,41 @@ TEST_SUITE("unit") {
     const float weight = packed.dense[static_cast<size_t>(3 * columns + 40)];
     CHECK(result(1e35f) == doctest::Approx(1e35f * weight));
     CHECK(result(1e-20f) == doctest::Approx(1e-20f * weight));
+  }
+
+  TEST_CASE("gemm: several passes over the depth, rows packed once for two products") {
+    const int64_t k = 1605, n = 45;
+    const std::vector<float> b = noise(k * n, 2);
+    for (const int64_t m : {13, 29, 47}) {
+      const std::vector<float> a = noise(m * k, 1), bias = noise(n, 8);
+      const PackedRows packed(a.data(), k, m, k);
+      std::vector<float> expected = product(a, b, m, k, n);
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        std::vector<float> c(expected.size());
+        const GemmTerm term{
+            .k = k, .b = {.matrix = b.data(), .stride = n}, .packed = packed.data()};
+        gemm({&term, 1}, {.c = c.data(), .stride = n, .m = m, .n = n, .bias = bias.data()});
+        for (size_t i = 0; i < c.size(); ++i) c[i] -= bias[i % static_cast<size_t>(n)];
+        CHECK(largest_difference(c, expected) < 5e-4f);
+      }
+    }
+  }
+
+  TEST_CASE("gemm: nothing but the output is written, nothing behind the inputs is read") {
+    for (int64_t m = 9; m <= 31; m += 2) {
+      const int64_t k = 21, n = 33, stride = 40;
+      const std::vector<float> a = noise(m * k, 1), b = noise(k * n, 2);
+      std::vector<float> c(static_cast<size_t>(m * stride), 7.0f);
+      const GemmTerm term{
+          .a = a.data(), .stride = k, .k = k, .b = {.matrix = b.data(), .stride = n}};
+      gemm({&term, 1}, {.c = c.data(), .stride = stride, .m = m, .n = n});
+      const std::vector<float> expected = product(a, b, m, k, n);
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < stride; ++j) {
+          const float got = c[static_cast<size_t>(i * stride + j)];
+          CHECK(std::abs(got - (j < n ? expected[static_cast<size_t>(i * n + j)] : 7.0f)) < 1e-4f);
+        }
+    }
   }
 
   TEST_CASE("outer products: sums over rows") {

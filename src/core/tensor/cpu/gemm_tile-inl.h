@@ -28,6 +28,11 @@ constexpr int kTileRows = 12;
 constexpr int kTileRows = 6;
 #endif
 
+/// A tile's columns in memory: filled up to whole vectors.
+constexpr int64_t kTileStride = (kTileRows + hn::MaxLanes(hn::ScalableTag<float>()) - 1) /
+                                hn::MaxLanes(hn::ScalableTag<float>()) *
+                                hn::MaxLanes(hn::ScalableTag<float>());
+
 /// A panel's share of one product: `k` rows of the panel against `k` columns of a tile's rows,
 /// which follow each other column by column (see pack_row_tiles).
 struct TileTerm {
@@ -83,7 +88,7 @@ HWY_NOINLINE void multiply_tile(const TileTerm* terms, int64_t count, const Tile
       for (int v = 0; v < kVectors; ++v) b[v] = hn::Load(d, panel + k * kWidth + v * kLanes);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
-        const V x = hn::Set(d, a[k * kRows + r]);
+        const V x = hn::Set(d, a[k * kTileStride + r]);
 #pragma GCC unroll 2
         for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(x, b[v], sum[r][v]);
       }
@@ -97,12 +102,12 @@ HWY_NOINLINE void multiply_tile(const TileTerm* terms, int64_t count, const Tile
       }
 #pragma GCC unroll 8
       for (int64_t j = 0; j < kTileSteps; ++j) step(j);
-      a += kTileSteps * kRows;
+      a += kTileSteps * kTileStride;
       panel += kTileSteps * kWidth;
     }
     for (; k > 0; --k) {
       step(0);
-      a += kRows;
+      a += kTileStride;
       panel += kWidth;
     }
   }

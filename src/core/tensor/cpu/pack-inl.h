@@ -1,6 +1,7 @@
 // Expands a panel of the right factor of a product to f32. Included once per target by
 // foreach_target.
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "core/tensor/cpu/float_load-inl.h"
@@ -20,7 +21,7 @@ namespace toolkit::tensor::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// The part of B one panel holds: rows [k0, k1), columns [n0, n0 + columns). A panel is `width`
-/// floats wide (a multiple of the vector), rows follow each other; missing columns are zero.
+/// floats wide (a multiple of the vector), rows follow each other; missing columns hold anything.
 struct PanelRange {
   int64_t k0, k1, n0, columns, width;
 };
@@ -122,7 +123,11 @@ HWY_INLINE void expand_quantized(const RightFactor& b, const PanelRange& range,
   const auto first = hn::IndicesFromVec(d, hn::ShiftRight<1>(lane));
   const auto second = hn::IndicesFromVec(
       d, hn::Add(hn::ShiftRight<1>(lane), hn::Set(di, static_cast<int32_t>(lanes / 2))));
+  constexpr int64_t kAhead = 16;  // rows are too far apart for the hardware to guess the next
   for (int64_t k = range.k0; k < range.k1; ++k) {
+    hwy::Prefetch(row + kAhead * row_bytes);
+    hwy::Prefetch(scale_at + kAhead * groups);
+    hwy::Prefetch(bias_at + kAhead * groups);
     auto scale = hn::Set(d, *scale_at);
     const auto bias = hn::Set(d, *bias_at);
     hn::Vec<decltype(du)> low, high;

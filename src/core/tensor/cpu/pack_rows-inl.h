@@ -27,15 +27,15 @@ struct TileRows {
   int64_t height(int64_t tile) const { return begin(tile + 1) - begin(tile); }
 };
 
-/// Tiles [from, to) of A (m, k): a tile's numbers follow each other, column by column, so that
-/// the product reads one stream instead of one per row. Tile t begins at out + begin(t) * k.
+/// Tiles [from, to) of A (m, k), each column by column, so that the product reads one stream
+/// instead of one per row. Tile t begins at out + t * k * kTileStride.
 HWY_INLINE void pack_row_tiles(const float* a, int64_t stride, int64_t m, int64_t k, int64_t from,
                                int64_t to, float* out) {
   const TileRows rows{m};
   for (int64_t t = from; t < to; ++t)
     transpose_words(reinterpret_cast<const uint32_t*>(a + rows.begin(t) * stride), stride,
-                    rows.height(t), k, reinterpret_cast<uint32_t*>(out + rows.begin(t) * k),
-                    rows.height(t));
+                    rows.height(t), k, reinterpret_cast<uint32_t*>(out + t * k * kTileStride),
+                    kTileStride);
 }
 
 }  // namespace toolkit::tensor::cpu::HWY_NAMESPACE

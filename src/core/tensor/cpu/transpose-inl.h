@@ -16,41 +16,45 @@ HWY_BEFORE_NAMESPACE();
 namespace toolkit::tensor::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// Four numbers each of the rows that lie `rows[0]`, `rows[4]`, `rows[8]` and so on from `from`.
+template <class D>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const uint32_t* from, const int64_t* rows) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    return hn::LoadU(d, from + rows[0]);
+  } else {
+    const hn::Half<D> half;
+    const auto low = load_blocks(half, from, rows);
+    return hn::Combine(d, load_blocks(half, from, rows + hn::MaxLanes(half)), low);
+  }
+}
+
 /// out[j * width + i] = source[i * stride + j] for i < rows, j < columns, in 32-bit elements.
+/// `width` is a multiple of the vector; what lies behind `rows` up to the next such multiple is
+/// undefined.
 HWY_INLINE void transpose_words(const uint32_t* HWY_RESTRICT source, int64_t stride, int64_t rows,
                                 int64_t columns, uint32_t* HWY_RESTRICT out, int64_t width) {
   const hn::ScalableTag<uint32_t> d;
-  const hn::CappedTag<uint32_t, 4> d4;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  HWY_ALIGN uint32_t mixed[4 * hn::MaxLanes(hn::ScalableTag<uint32_t>())];
-  if (rows < 4) {
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < columns; ++j) out[j * width + i] = source[i * stride + j];
-    return;
-  }
-  // The last four rows overlap those before them when the number is not a multiple of four.
-  for (int64_t begin = 0; begin < rows; begin += 4) {
-    const int64_t i = std::min(begin, rows - 4);
-    const uint32_t* row = source + i * stride;
+  constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<uint32_t>());
+  for (int64_t i = 0; i < rows; i += kLanes) {
+    int64_t at[kLanes];
+    for (int64_t r = 0; r < kLanes; ++r) at[r] = std::min(i + r, rows - 1) * stride;
+    uint32_t* to = out + i;
     int64_t j = 0;
-    for (; j + lanes <= columns; j += lanes) {
-      const auto r0 = hn::LoadU(d, row + j), r1 = hn::LoadU(d, row + stride + j);
-      const auto r2 = hn::LoadU(d, row + 2 * stride + j), r3 = hn::LoadU(d, row + 3 * stride + j);
+    for (; j + 4 <= columns; j += 4, to += 4 * width) {
+      const uint32_t* from = source + j;
+      const auto r0 = load_blocks(d, from, at), r1 = load_blocks(d, from, at + 1),
+                 r2 = load_blocks(d, from, at + 2), r3 = load_blocks(d, from, at + 3);
       const auto even_low = hn::InterleaveLower(d, r0, r2),
                  odd_low = hn::InterleaveLower(d, r1, r3);
       const auto even_high = hn::InterleaveUpper(d, r0, r2),
                  odd_high = hn::InterleaveUpper(d, r1, r3);
-      hn::Store(hn::InterleaveLower(d, even_low, odd_low), d, mixed);
-      hn::Store(hn::InterleaveUpper(d, even_low, odd_low), d, mixed + lanes);
-      hn::Store(hn::InterleaveLower(d, even_high, odd_high), d, mixed + 2 * lanes);
-      hn::Store(hn::InterleaveUpper(d, even_high, odd_high), d, mixed + 3 * lanes);
-      uint32_t* to = out + j * width + i;
-      for (int64_t block = 0; block < lanes; block += 4)
-        for (int64_t column = 0; column < 4; ++column, to += width)
-          hn::StoreU(hn::Load(d4, mixed + column * lanes + block), d4, to);
+      hn::StoreU(hn::InterleaveLower(d, even_low, odd_low), d, to);
+      hn::StoreU(hn::InterleaveUpper(d, even_low, odd_low), d, to + width);
+      hn::StoreU(hn::InterleaveLower(d, even_high, odd_high), d, to + 2 * width);
+      hn::StoreU(hn::InterleaveUpper(d, even_high, odd_high), d, to + 3 * width);
     }
-    for (; j < columns; ++j)
-      for (int64_t r = 0; r < 4; ++r) out[j * width + i + r] = row[r * stride + j];
+    for (; j < columns; ++j, to += width)
+      for (int64_t r = 0; r < kLanes; ++r) to[r] = source[at[r] + j];
   }
 }
 
