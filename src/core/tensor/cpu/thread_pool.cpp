@@ -98,7 +98,7 @@ class ThreadPool {
   /// Large chunks first, single grains last: threads of unequal speed end together.
   void take_share(Share& share, int thread) {
     for (;;) {
-      int64_t begin = share.next.load(std::memory_order_relaxed), end;
+      int64_t begin = share.next.load(std::memory_order_relaxed), end = begin;
       do {
         if (begin >= share.end) return;
         end = begin + std::max<int64_t>(1, (share.end - begin) / grain_ / 4) * grain_;
