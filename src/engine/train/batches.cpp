@@ -51,6 +51,8 @@ Batches::Batches(std::vector<data::Sample> samples, BatchShape shape, bool shuff
   // Packing depends on lengths only, so every epoch has as many rows as this one.
   rows_per_epoch_ = static_cast<int>(pack_epoch(0).size());
   per_epoch_ = (rows_per_epoch_ + shape_.rows - 1) / shape_.rows;
+  for (int64_t step = 0; step < per_epoch_; ++step)
+    places_ += int64_t{shape_.rows} * fullest(rows_of(step));
 }
 
 std::vector<std::vector<int>> Batches::pack_epoch(int64_t epoch) const {
@@ -68,7 +70,7 @@ std::vector<std::vector<int>> Batches::pack_epoch(int64_t epoch) const {
   return rows;
 }
 
-data::PackedBatch Batches::at(int64_t step) const {
+std::span<const std::vector<int>> Batches::rows_of(int64_t step) const {
   const int64_t epoch = step / per_epoch_;
   if (epoch != packed_epoch_) {
     rows_ = pack_epoch(epoch);
@@ -76,8 +78,23 @@ data::PackedBatch Batches::at(int64_t step) const {
     packed_epoch_ = epoch;
   }
   const size_t begin = static_cast<size_t>(step % per_epoch_) * shape_.rows;
-  return data::make_batch(samples_, std::span(rows_).subspan(begin, shape_.rows), shape_.length,
-                          shape_.prefix);
+  return std::span(rows_).subspan(begin, shape_.rows);
+}
+
+int Batches::fullest(std::span<const std::vector<int>> rows) const {
+  int most = 0;
+  for (const std::vector<int>& row : rows) {
+    int used = shape_.prefix;
+    for (const int index : row)
+      used += static_cast<int>(samples_[index].ids.size()) - shape_.prefix;
+    most = std::max(most, used);
+  }
+  return most;
+}
+
+data::PackedBatch Batches::at(int64_t step) const {
+  const std::span<const std::vector<int>> rows = rows_of(step);
+  return data::make_batch(samples_, rows, fullest(rows), shape_.prefix);
 }
 
 int64_t Batches::tokens() const {
@@ -96,7 +113,7 @@ double Batches::filled_share() const {
   const auto rows = static_cast<int64_t>(rows_per_epoch_),
              count = static_cast<int64_t>(samples_.size());
   const int64_t held = tokens() - (count - rows) * shape_.prefix;
-  return static_cast<double>(held) / static_cast<double>(shape_.tokens() * per_epoch_);
+  return static_cast<double>(held) / static_cast<double>(places_);
 }
 
 }  // namespace toolkit::engine

@@ -32,23 +32,28 @@ class Batches {
   Batches(std::vector<data::Sample> samples, BatchShape shape, bool shuffled, uint64_t seed = 0);
 
   int per_epoch() const { return per_epoch_; }
-  /// Batch `step` (0, 1, ...) of an endless run over the epochs.
+  /// Batch `step` (0, 1, ...) of an endless run over the epochs. It ends with its fullest row:
+  /// places that no row uses would be computed for nothing.
   data::PackedBatch at(int64_t step) const;
 
   BatchShape shape() const { return shape_; }
-  int64_t tokens() const;             // real tokens of one epoch, each sample counted whole
-  int64_t supervised_tokens() const;  // of one epoch
-  double filled_share() const;        // places that hold a token / all places of one epoch
+  int64_t tokens() const;                     // real tokens of one epoch, each sample counted whole
+  int64_t supervised_tokens() const;          // of one epoch
+  int64_t places() const { return places_; }  // computed in the first epoch, padding included
+  double filled_share() const;                // places that hold a token / all of them
   std::span<const data::Sample> samples() const { return samples_; }
 
  private:
   std::vector<std::vector<int>> pack_epoch(int64_t epoch) const;
+  std::span<const std::vector<int>> rows_of(int64_t step) const;
+  int fullest(std::span<const std::vector<int>> rows) const;
 
   std::vector<data::Sample> samples_;
   BatchShape shape_;
   bool shuffled_;
   uint64_t seed_;
   int rows_per_epoch_ = 0, per_epoch_ = 0;
+  int64_t places_ = 0;
   mutable int64_t packed_epoch_ = -1;
   mutable std::vector<std::vector<int>> rows_;  // of packed_epoch_
 };

@@ -49,13 +49,17 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("every batch has the one shape, the last of an epoch too") {
+  TEST_CASE("a batch is as long as its fullest row, never longer than the shape") {
     const Batches batches(numbered_samples(50), {.rows = 4, .length = 33}, true, 2);
     for (int i = 0; i < 2 * batches.per_epoch(); ++i) {
       const data::PackedBatch batch = batches.at(i);
       CHECK(batch.rows == 4);
-      CHECK(batch.length == 33);
-      CHECK(batch.ids.size() == 4 * 33);
+      CHECK(batch.length <= 33);
+      CHECK(batch.ids.size() == 4 * static_cast<size_t>(batch.length));
+      bool last_place_used = false;
+      for (int row = 0; row < batch.rows; ++row)
+        last_place_used |= batch.segments[(row + 1) * static_cast<size_t>(batch.length) - 1] >= 0;
+      CHECK(last_place_used);
       CHECK(batch.tokens > 0);
     }
   }
@@ -109,12 +113,13 @@ TEST_SUITE("unit") {
       CHECK(batches.filled_share() <= 1.0);
       CHECK(batches.filled_share() >= unshared.filled_share() - 0.02);
       std::map<int, int> counts;
-      int64_t tokens = 0, held = 0;
+      int64_t tokens = 0, held = 0, places = 0;
       size_t predicted = 0;
       for (int i = 0; i < batches.per_epoch(); ++i) {
         const data::PackedBatch batch = batches.at(i);
         for (size_t at = 0; at < batch.ids.size(); ++at)
           if (batch.segments[at] >= 0) ++counts[batch.ids[at]], ++held;
+        places += static_cast<int64_t>(batch.ids.size());
         tokens += batch.tokens;
         predicted += batch.predictors.size();
       }
@@ -122,8 +127,9 @@ TEST_SUITE("unit") {
         CHECK(counts.at(static_cast<int>(i)) == static_cast<int>(samples[i].ids.size()) - 20);
       CHECK(tokens == batches.tokens());
       CHECK(static_cast<int64_t>(predicted) == batches.supervised_tokens());
-      const double places = static_cast<double>(shape.tokens() * batches.per_epoch());
-      CHECK(batches.filled_share() == doctest::Approx(static_cast<double>(held) / places));
+      CHECK(batches.places() == places);
+      CHECK(batches.filled_share() ==
+            doctest::Approx(static_cast<double>(held) / static_cast<double>(places)));
     }
     samples[4].ids[3] = 1;
     const BatchShape none = choose_batch_shape(samples, 512, true);

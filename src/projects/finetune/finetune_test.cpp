@@ -117,8 +117,9 @@ TEST_SUITE("recipe") {
     const nlohmann::json apart = to_json(run(config, log, true));
     CHECK(apart.at("shared_prefix") == 0);
     CHECK(apart.at("tokens") == shared.at("tokens"));
-    CHECK(apart.at("computed_tokens_per_step") == 256);
-    CHECK(shared.at("computed_tokens_per_step").get<int>() < 200);
+    CHECK(apart.at("computed_tokens_per_step").get<int>() > 200);
+    CHECK(shared.at("computed_tokens_per_step").get<int>() <
+          0.85 * apart.at("computed_tokens_per_step").get<int>());
     for (const char* name : {"validation_loss_before", "validation_loss_after"})
       CHECK(shared.at(name).get<double>() ==
             doctest::Approx(apart.at(name).get<double>())

@@ -182,7 +182,7 @@ Data make_batches(const Config& config, const data::Splits& splits,
                                                  static_cast<uint64_t>(config.seed));
   result.filled_share = data.train->filled_share();
   result.shared_prefix = shape.prefix;
-  result.computed_tokens_per_step = shape.tokens();
+  result.computed_tokens_per_step = data.train->places() / data.train->per_epoch();
   return data;
 }
 

@@ -25,7 +25,7 @@ struct Result {
   int train_rows = 0, valid_rows = 0, truncated_rows = 0, unsupervised_rows = 0;
   double filled_share = 1;  // places that hold a token / places in the batches
   int shared_prefix = 0;    // tokens all training rows begin with, computed once per packed row
-  int64_t computed_tokens_per_step = 0;  // places in a batch, padding included
+  int64_t computed_tokens_per_step = 0;  // mean places in a batch, padding included
   std::string compute;                   // what was used in the end
   double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;
