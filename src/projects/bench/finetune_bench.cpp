@@ -7,6 +7,7 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "engine/measure/machine_rates.h"
 #include "models/resolve.h"
 #include "projects/bench/child.h"
 #include "projects/bench/results.h"
@@ -41,39 +42,54 @@ fs::path log_file(const Config& config, std::string name) {
   return fs::path(config.output) / (name + ".log");
 }
 
+/// Adds what the linear layers reached and its share of MLX's matmul (OpenBLAS on a CPU), measured
+/// now: a machine's speed changes from minute to minute.
+Json with_share_of_peak(Json result) {
+  const double tokens_per_step =
+      result.at("tokens").get<double>() / result.at("steps").get<double>();
+  const double seconds = tokens_per_step / result.at("tokens_per_second").get<double>();
+  const double rate = result.at("linear_flops_per_step").get<double>() / seconds;
+  const double peak = engine::machine_rates(true).matrix_product;
+  result["linear_flops_per_second"] = rate;
+  result["matrix_product_flops_per_second"] = peak;
+  result["share_of_matrix_product"] = peak > 0 ? rate / peak : 0.0;
+  return result;
+}
+
 Run ours(const FinetuneConfig& config, const std::string& compute, const fs::path& data,
          bool share_prefix = true) {
   const std::string name = "toolkit " + compute + (share_prefix ? "" : " unshared");
-  return {name, [=] {
-            const fs::path output = fs::path(config.output) / ("adapter-" + name.substr(8));
-            fs::remove_all(output);
-            return run_child({own_program(),
-                              "finetune",
-                              "--model",
-                              config.model,
-                              "--data",
-                              data.string(),
-                              "--output",
-                              output.string(),
-                              "--rank",
-                              "8",
-                              "--alpha",
-                              "16",
-                              "--epochs",
-                              "1",
-                              "--compute",
-                              compute,
-                              "--batch-tokens",
-                              std::to_string(config.batch_tokens),
-                              "--seed",
-                              std::to_string(config.seed),
-                              "--sample",
-                              "0",
-                              "--json",
-                              "--quiet",
-                              share_prefix ? "--share-prefix" : "--no-share-prefix"},
-                             log_file(config, name));
-          }};
+  return {
+      name, [=] {
+        const fs::path output = fs::path(config.output) / ("adapter-" + name.substr(8));
+        fs::remove_all(output);
+        return with_share_of_peak(run_child({own_program(),
+                                             "finetune",
+                                             "--model",
+                                             config.model,
+                                             "--data",
+                                             data.string(),
+                                             "--output",
+                                             output.string(),
+                                             "--rank",
+                                             "8",
+                                             "--alpha",
+                                             "16",
+                                             "--epochs",
+                                             "1",
+                                             "--compute",
+                                             compute,
+                                             "--batch-tokens",
+                                             std::to_string(config.batch_tokens),
+                                             "--seed",
+                                             std::to_string(config.seed),
+                                             "--sample",
+                                             "0",
+                                             "--json",
+                                             "--quiet",
+                                             share_prefix ? "--share-prefix" : "--no-share-prefix"},
+                                            log_file(config, name)));
+      }};
 }
 
 Run peer(const FinetuneConfig& config, const std::string& name, const std::string& script,
@@ -124,6 +140,8 @@ std::string finetune_table(const Json& results) {
                    {"tokens", "tokens"},
                    {"steps", "steps"},
                    {"computed a step", "computed_tokens_per_step"},
+                   {"linear GFLOP/s", "linear_flops_per_second", 0, 1e-9},
+                   {"% of matmul", "share_of_matrix_product", 0, 100},
                    {"loss before", "validation_loss_before", 4},
                    {"loss after", "validation_loss_after", 4},
                    {"peak GB", "peak_rss_bytes", 2, 1e-9}},

@@ -117,6 +117,8 @@ TEST_SUITE("recipe") {
     const nlohmann::json apart = to_json(run(config, log, true));
     CHECK(apart.at("shared_prefix") == 0);
     CHECK(apart.at("tokens") == shared.at("tokens"));
+    CHECK(shared.at("linear_flops_per_step").get<double>() <
+          apart.at("linear_flops_per_step").get<double>());
     CHECK(apart.at("computed_tokens_per_step").get<int>() > 200);
     CHECK(shared.at("computed_tokens_per_step").get<int>() <
           0.85 * apart.at("computed_tokens_per_step").get<int>());

@@ -18,6 +18,7 @@
 #include "projects/finetune/memory_plan.h"
 #include "projects/finetune/output_files.h"
 #include "projects/finetune/sample_answer.h"
+#include "projects/finetune/step_work.h"
 
 namespace toolkit::finetune {
 
@@ -256,6 +257,7 @@ Result run(const Config& config, report::RunLog& log, bool quiet) {
   engine::LanguageModel model = engine::load_language_model(config.model, compute);
   check_length(config, model.decoder->config());
   const Data data = make_batches(config, splits, model, result);
+  result.linear_flops_per_step = linear_flops_per_step(*model.decoder, *data.train);
   check_memory(model.decoder->config(), data.train->shape().tokens(), config.checkpoint_layers,
                platform::available_memory_bytes());
 
@@ -316,6 +318,7 @@ nlohmann::json to_json(const Result& result) {
                {"filled_share", result.filled_share},
                {"shared_prefix", result.shared_prefix},
                {"computed_tokens_per_step", result.computed_tokens_per_step},
+               {"linear_flops_per_step", result.linear_flops_per_step},
                {"validation_loss_before", nullptr},
                {"validation_loss_after", nullptr},
                {"best_step", t.best_step},

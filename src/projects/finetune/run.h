@@ -26,6 +26,7 @@ struct Result {
   double filled_share = 1;  // places that hold a token / places in the batches
   int shared_prefix = 0;    // tokens all training rows begin with, computed once per packed row
   int64_t computed_tokens_per_step = 0;  // mean places in a batch, padding included
+  double linear_flops_per_step = 0;      // see step_work.h
   std::string compute;                   // what was used in the end
   double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;
