@@ -57,29 +57,31 @@ void pack_rows(const float* a, int64_t stride, int64_t m, int64_t k, float* out)
   });
 }
 
-/// Sums s[m][0..kRows) x[m][two vectors] in registers.
+/// Adds s[m][0..kRows) x[m][two vectors] over rows [m0, m1), in registers, to what the rows before
+/// gave.
 template <int kRows>
-HWY_NOINLINE void outer_tile(const OuterProducts& p, int64_t r0, int64_t column, int64_t columns,
-                             float* out) {
+HWY_NOINLINE void outer_tile(const OuterProducts& p, int64_t m0, int64_t m1, int64_t r0,
+                             int64_t column, int64_t columns, float* out) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
   constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
   V sum[kRows][2];
-  for (int r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = hn::Zero(d);
-  const float* s = p.s + r0;
-  const float* x = p.x + column;
+  const float* s = p.s + m0 * p.s_stride + r0;
+  const float* x = p.x + m0 * p.x_stride + column;
+  float* to = out + r0 * p.n + column;
   HWY_ALIGN float edge[2 * kLanes] = {};
   const bool whole = columns == 2 * kLanes;
-  for (int64_t m = 0; m < p.m; ++m, s += p.s_stride, x += p.x_stride) {
+  for (int r = 0; r < kRows; ++r) {
+    sum[r][0] = sum[r][1] = hn::Zero(d);
+    if (m0 == 0) continue;
+    const float* from = to + r * p.n;
+    if (!whole) from = std::copy_n(from, columns, edge) - columns;
+    sum[r][0] = hn::LoadU(d, from);
+    sum[r][1] = hn::LoadU(d, from + kLanes);
+  }
+  for (int64_t m = m0; m < m1; ++m, s += p.s_stride, x += p.x_stride) {
     const float* row = x;
-    if (whole) {
-      // Rows are too far apart for the hardware to guess the next one.
-      hwy::Prefetch(x + 16 * p.x_stride);
-      hwy::Prefetch(x + 16 * p.x_stride + kLanes);
-    } else {
-      for (int64_t j = 0; j < columns; ++j) edge[j] = x[j];
-      row = edge;
-    }
+    if (!whole) row = std::copy_n(x, columns, edge) - columns;
     const V x0 = hn::LoadU(d, row), x1 = hn::LoadU(d, row + kLanes);
     for (int r = 0; r < kRows; ++r) {
       const V factor = hn::Set(d, s[r]);
@@ -87,30 +89,35 @@ HWY_NOINLINE void outer_tile(const OuterProducts& p, int64_t r0, int64_t column,
       sum[r][1] = hn::MulAdd(factor, x1, sum[r][1]);
     }
   }
-  const V factor = hn::Set(d, p.factor);
+  const V factor = hn::Set(d, m1 == p.m ? p.factor : 1.0f);
   for (int r = 0; r < kRows; ++r) {
-    hn::Store(hn::Mul(sum[r][0], factor), d, edge);
-    hn::Store(hn::Mul(sum[r][1], factor), d, edge + kLanes);
-    float* to = out + (r0 + r) * p.n + column;
-    for (int64_t j = 0; j < columns; ++j) to[j] = edge[j];
+    float* row = whole ? to + r * p.n : edge;
+    hn::StoreU(hn::Mul(sum[r][0], factor), d, row);
+    hn::StoreU(hn::Mul(sum[r][1], factor), d, row + kLanes);
+    if (!whole) std::copy_n(edge, columns, to + r * p.n);
   }
 }
 
+/// Few rows of x at a time, from left to right: as many streams as the hardware follows. The sums
+/// of a task's columns stay in the first-level cache.
 void outer_products(const OuterProducts& p, float* out) {
   constexpr int kMostRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 12 : 6;
   static constexpr auto kFunctions = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
     return std::array{outer_tile<static_cast<int>(kIndex) + 1>...};
   }(std::make_index_sequence<kMostRows>());
-  constexpr int64_t kWidth = 2 * hn::MaxLanes(hn::ScalableTag<float>());
-  const int64_t tiles = (p.r + kMostRows - 1) / kMostRows;
-  parallel_for((p.n + kWidth - 1) / kWidth, 1, [&](int64_t begin, int64_t end, int) {
-    for (int64_t panel = begin; panel < end; ++panel) {
-      const int64_t column = panel * kWidth, columns = std::min(kWidth, p.n - column);
-      for (int64_t t = 0; t < tiles; ++t) {
-        const int64_t r0 = p.r * t / tiles, r1 = p.r * (t + 1) / tiles;
-        kFunctions[static_cast<size_t>(r1 - r0 - 1)](p, r0, column, columns, out);
+  constexpr int64_t kWidth = 2 * hn::MaxLanes(hn::ScalableTag<float>()), kRowsAtOnce = 16;
+  const int64_t tiles = (p.r + kMostRows - 1) / kMostRows, panels = (p.n + kWidth - 1) / kWidth;
+  const int64_t per_task = std::clamp<int64_t>(panels / (2 * thread_count()), 1, 16);
+  parallel_for(panels, per_task, [&](int64_t begin, int64_t end, int) {
+    for (int64_t m = 0; m == 0 || m < p.m; m += kRowsAtOnce)
+      for (int64_t panel = begin; panel < end; ++panel) {
+        const int64_t column = panel * kWidth, columns = std::min(kWidth, p.n - column);
+        for (int64_t t = 0; t < tiles; ++t) {
+          const int64_t r0 = p.r * t / tiles, r1 = p.r * (t + 1) / tiles;
+          kFunctions[static_cast<size_t>(r1 - r0 - 1)](p, m, std::min(p.m, m + kRowsAtOnce), r0,
+                                                       column, columns, out);
+        }
       }
-    }
   });
 }
 

@@ -1,7 +1,7 @@
 #include "core/tensor/cpu/int8_gemm.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/tensor/cpu/int8_tile.h"
@@ -13,71 +13,113 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "core/tensor/cpu/small_gemm-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace toolkit::tensor::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// `count` columns from `begin` on, which share a scale.
+/// Largest finite magnitude so far, as bits: those of Inf and NaN are larger than any number's.
+constexpr uint32_t kInfinityBits = 0x7f800000;
+
+struct GroupScale {
+  explicit GroupScale(uint32_t largest_bits) : bad(largest_bits >= kInfinityBits) {
+    float largest;
+    std::memcpy(&largest, &largest_bits, sizeof(largest));
+    // Zeros, or numbers too small to divide by, are zero.
+    inverse = largest > 1e-30f && !bad ? 127.0f / largest : 0.0f;
+    scale = bad ? std::numeric_limits<float>::quiet_NaN() : largest / 127.0f;
+  }
+  bool bad;
+  float inverse, scale;
+};
+
+/// A whole group, which stays in registers between its two uses.
+template <bool kFactors>
 HWY_INLINE void quantize_group(const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
-                               int64_t count, int8_t* HWY_RESTRICT out, float& scale,
-                               int32_t& offset) {
-  const hn::ScalableTag<float> d;
+                               int8_t* HWY_RESTRICT out, float& scale, int32_t& offset) {
+  const hn::CappedTag<float, 16> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<int8_t, decltype(d)> di8;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), whole = count / lanes * lanes;
-  const auto value_at = [&](int64_t k) HWY_ATTR {
-    const auto value = hn::LoadU(d, x + k);
-    return factors ? hn::Mul(value, hn::LoadU(d, factors + k)) : value;
-  };
-  auto most = hn::Zero(d), poison = hn::Zero(d);  // Inf and NaN times zero are NaN
-  for (int64_t k = 0; k < whole; k += lanes) {
-    const auto value = value_at(k);
-    most = hn::Max(most, hn::Abs(value));
-    poison = hn::MulAdd(value, hn::Zero(d), poison);
+  constexpr size_t kLanes = hn::MaxLanes(d), kVectors = kInt8Group / kLanes;
+  hn::Vec<decltype(d)> value[kVectors];
+  auto most = hn::Zero(di);
+#pragma GCC unroll 16
+  for (size_t v = 0; v < kVectors; ++v) {
+    value[v] = hn::LoadU(d, x + v * kLanes);
+    if constexpr (kFactors) value[v] = hn::Mul(value[v], hn::LoadU(d, factors + v * kLanes));
+    most = hn::Max(most, hn::BitCast(di, hn::Abs(value[v])));
   }
-  float largest = hn::GetLane(hn::MaxOfLanes(d, most));
-  bool bad = !hn::AllTrue(d, hn::Eq(poison, hn::Zero(d)));
-  for (int64_t k = whole; k < count; ++k) {
-    const float value = factors ? x[k] * factors[k] : x[k];
-    largest = std::max(largest, std::abs(value));
-    bad |= !std::isfinite(value);
-  }
-  // Zeros, or numbers too small to divide by, are zero.
-  const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
-  scale = bad ? std::numeric_limits<float>::quiet_NaN() : largest / 127.0f;
-  const auto by = hn::Set(d, inverse);
+  const GroupScale group(static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, most))));
+  scale = group.scale;
+  const auto by = hn::Set(d, group.inverse);
   auto sums = hn::Zero(di);
-  for (int64_t k = 0; k < whole; k += lanes) {
-    const auto q = hn::NearestInt(hn::Mul(value_at(k), by));
+#pragma GCC unroll 16
+  for (size_t v = 0; v < kVectors; ++v) {
+    const auto q = hn::NearestInt(hn::Mul(value[v], by));
     sums = hn::Add(sums, q);
-    hn::StoreU(hn::DemoteTo(di8, q), di8, out + k);
+    hn::StoreU(hn::DemoteTo(di8, q), di8, out + v * kLanes);
   }
-  int32_t sum = hn::GetLane(hn::SumOfLanes(di, sums));
-  for (int64_t k = whole; k < count; ++k) {
-    const float value = (factors ? x[k] * factors[k] : x[k]) * inverse;
-    out[k] = bad ? int8_t{0} : static_cast<int8_t>(std::nearbyint(value));
-    sum += out[k];
-  }
-  offset = -128 * sum;
+  offset = -128 * hn::GetLane(hn::SumOfLanes(di, sums));
 }
 
-void quantize_row(const QuantizeJob& job, int64_t row, const Int8Rows& to) {
+/// The last group of a row, of `count` columns.
+void quantize_part(const float* x, const float* factors, int64_t count, int8_t* out, float& scale,
+                   int32_t& offset) {
+  HWY_ALIGN float values[kInt8Group] = {};
+  HWY_ALIGN int8_t rounded[kInt8Group];
+  for (int64_t k = 0; k < count; ++k) values[k] = factors ? x[k] * factors[k] : x[k];
+  quantize_group<false>(values, nullptr, rounded, scale, offset);
+  std::copy_n(rounded, count, out);
+}
+
+template <bool kFactors>
+HWY_NOINLINE void quantize_row(const QuantizeJob& job, int64_t row, const Int8Rows& to) {
   const float* x = job.x + row * job.x_stride;
+  const float* factors = job.column_factors;
   int8_t* out = to.q + row * to.stride;
-  for (int64_t g = 0; g < to.groups; ++g) {
-    const int64_t begin = g * kInt8Group, count = std::min(kInt8Group, job.columns - begin);
-    quantize_group(x + begin, job.column_factors ? job.column_factors + begin : nullptr, count,
-                   out + begin, to.scales[row * to.groups + g], to.offsets[row * to.groups + g]);
-  }
+  float* scales = to.scales + row * to.groups;
+  int32_t* offsets = to.offsets + row * to.groups;
+  const int64_t whole = job.columns / kInt8Group, at = whole * kInt8Group;
+  for (int64_t g = 0; g < whole; ++g)
+    quantize_group<kFactors>(x + g * kInt8Group, kFactors ? factors + g * kInt8Group : nullptr,
+                             out + g * kInt8Group, scales[g], offsets[g]);
+  if (whole < to.groups)
+    quantize_part(x + at, kFactors ? factors + at : nullptr, job.columns - at, out + at,
+                  scales[whole], offsets[whole]);
   std::fill(out + job.columns, out + to.stride, int8_t{0});
 }
 
+/// Rows [begin, end) of the low-rank product.
+void multiply_low(const QuantizeJob& job, int64_t begin, int64_t end) {
+  const LowProduct& low = job.low;
+  float* sums = scratch<float>(Scratch::kLowRows, static_cast<size_t>((end - begin) * low.width));
+  small_gemm<false>({.depth = job.columns,
+                     .a = job.x + begin * job.x_stride,
+                     .a_row = job.x_stride,
+                     .a_column = 1,
+                     .b = low.panel,
+                     .b_row = low.width,
+                     .c = sums,
+                     .c_row = low.width},
+                    end - begin, low.width);
+  for (int64_t row = begin; row < end; ++row, sums += low.width)
+    for (int64_t r = 0; r < low.rank; ++r) low.out[row * low.stride + r] = sums[r];
+}
+
+/// The low-rank product first: it leaves the rows in cache.
 void quantize(const QuantizeJob& job, const Int8Rows& out) {
+  constexpr int64_t kRowsAtOnce = 12;
   const auto rows = [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) quantize_row(job, row, out);
+    for (int64_t from = begin; from < end; from += kRowsAtOnce) {
+      const int64_t to = std::min(from + kRowsAtOnce, end);
+      if (job.low.rank > 0) multiply_low(job, from, to);
+      for (int64_t row = from; row < to; ++row)
+        job.column_factors ? quantize_row<true>(job, row, out) : quantize_row<false>(job, row, out);
+    }
   };
   if (job.on_all_threads) {
-    parallel_for(job.m, 8, rows);
+    parallel_for(job.m, kRowsAtOnce, rows);
   } else {
     rows(0, job.m, 0);
   }
@@ -93,6 +135,20 @@ HWY_EXPORT(quantize);
 
 void quantize_rows(const QuantizeJob& job, const Int8Rows& out) {
   HWY_DYNAMIC_DISPATCH(quantize)(job, out);
+}
+
+const float* low_panel(std::span<const LowFactor> factors, int64_t columns, int64_t width) {
+  float* panel = scratch<float>(Scratch::kLowPanel, static_cast<size_t>(columns * width));
+  const int64_t used = factors.back().at + factors.back().rank;
+  parallel_for(columns, 256, [&](int64_t begin, int64_t end, int) {
+    for (const LowFactor& f : factors)
+      for (int64_t k = begin; k < end; ++k)
+        for (int64_t r = 0; r < f.rank; ++r)
+          panel[k * width + f.at + r] = f.factor * f.f[k * f.f_row + r * f.f_column];
+    for (int64_t k = begin; k < end; ++k)
+      for (int64_t r = used; r < width; ++r) panel[k * width + r] = 0.0f;
+  });
+  return panel;
 }
 
 Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns) {
@@ -114,6 +170,19 @@ struct Int8Panel {
   alignas(64) float ones[kWidth];
   alignas(64) float bias[kWidth];
 };
+
+void fill_low_panel(const Int8Product& p, int64_t n, int64_t columns, float* out) {
+  const float* b = p.b + n * p.b_column;
+  if (columns < kWidth) std::fill_n(out, p.rank * kWidth, 0.0f);
+  if (p.b_column == 1) {
+    for (int64_t k = 0; k < p.rank; ++k)
+      for (int64_t j = 0; j < columns; ++j) out[k * kWidth + j] = p.factor * b[k * p.b_row + j];
+  } else {
+    for (int64_t j = 0; j < columns; ++j)
+      for (int64_t k = 0; k < p.rank; ++k)
+        out[k * kWidth + j] = p.factor * b[k * p.b_row + j * p.b_column];
+  }
+}
 
 void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n,
                 const Int8Kernels& kernels, Int8Panel& panel) {
@@ -144,12 +213,9 @@ void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n,
     tile.column_scales = weight.group_scales.data() + p.row_begin + n;
     tile.column_scales_step = weight.padded_rows;
   }
-  for (int64_t j = 0; j < kWidth; ++j) {
-    panel.bias[j] = output.bias && j < columns ? output.bias[n + j] : 0.0f;
-    for (int64_t k = 0; k < p.rank; ++k)
-      low_panel[k * kWidth + j] =
-          j < columns ? p.factor * p.b[k * p.b_row + (n + j) * p.b_column] : 0.0f;
-  }
+  std::fill_n(panel.bias, kWidth, 0.0f);
+  if (output.bias) std::copy_n(output.bias + n, columns, panel.bias);
+  fill_low_panel(p, n, columns, low_panel);
   tile.a_stride = p.a.stride;
   tile.groups = p.a.groups;
   tile.bias = panel.bias;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/tensor/cpu/gemm.h"
@@ -43,6 +44,30 @@ struct Int8Rows {
 /// Room for m rows in a thread's work buffer.
 Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns);
 
+/// A low-rank product x f in f32, made while the rows of x are at hand: out (m, rank), rows
+/// `stride` apart. f is a panel (columns, width), width a multiple of 16, zero past the rank.
+struct LowProduct {
+  const float* panel = nullptr;
+  int64_t width = 0;
+  int64_t rank = 0;  // 0: none
+  float* out = nullptr;
+  int64_t stride = 0;
+};
+
+/// Columns [at, at + rank) of a LowProduct's panel: panel(k, r) = factor * f[k * f_row + r *
+/// f_column].
+struct LowFactor {
+  const float* f = nullptr;
+  int64_t f_row = 0;
+  int64_t f_column = 0;
+  int64_t rank = 0;
+  int64_t at = 0;
+  float factor = 1.0f;
+};
+
+/// The panel of `factors` side by side, in this thread's work buffer.
+const float* low_panel(std::span<const LowFactor> factors, int64_t columns, int64_t width);
+
 /// Quantizes m rows of x, each element first multiplied by its column's factor (unless null). A
 /// group with a NaN or Inf gets a NaN scale. `on_all_threads` is false inside code that already
 /// runs on all.
@@ -53,6 +78,7 @@ struct QuantizeJob {
   int64_t columns = 0;
   const float* column_factors = nullptr;
   bool on_all_threads = true;
+  LowProduct low;  // of x without the factors
 };
 void quantize_rows(const QuantizeJob& job, const Int8Rows& out);
 

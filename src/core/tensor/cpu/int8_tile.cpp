@@ -12,7 +12,7 @@
 #endif
 #include <immintrin.h>
 #define TOOLKIT_AVX2 __attribute__((target("avx2,fma")))
-#define TOOLKIT_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define TOOLKIT_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,prfchw")))
 #endif
 
 namespace toolkit::tensor::cpu {
@@ -221,6 +221,12 @@ TOOLKIT_VNNI void multiply_vnni(const Int8Tile& t) {
   for (int r = 0; r < kRows; ++r) {
     _mm512_store_ps(sums + r * kInt8TileColumns, _mm512_loadu_ps(t.bias));
     _mm512_store_ps(sums + r * kInt8TileColumns + 16, _mm512_loadu_ps(t.bias + 16));
+  }
+  // What the end writes is far from the core's caches: asked for now, it is there by then.
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r) {
+    __builtin_prefetch(t.c + r * t.c_stride, 1);
+    __builtin_prefetch(t.c + r * t.c_stride + 16, 1);
   }
   for (int64_t g = 0; g < t.groups; ++g) add_group_vnni<kRows>(t, g, sums);
   finish_vnni<kRows>(t, sums);

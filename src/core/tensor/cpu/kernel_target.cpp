@@ -26,7 +26,6 @@ namespace toolkit::tensor::cpu {
 HWY_EXPORT(TargetName);
 
 std::string kernel_target() {
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   return HWY_DYNAMIC_DISPATCH(TargetName)();
 }
 

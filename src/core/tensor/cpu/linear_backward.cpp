@@ -37,8 +37,7 @@ struct Gradients {
   const float* packed_dy(size_t map) const { return packed.empty() ? nullptr : packed[map].data(); }
 
   /// z_i = scale_i dy_i b_i^T, side by side: (rows, rank).
-  std::vector<float> low_rank_gradient() const {
-    std::vector<float> z(static_cast<size_t>(rows * rank));
+  void low_rank_gradient(float* z) const {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       if (map.rank == 0) continue;
@@ -51,13 +50,29 @@ struct Gradients {
                                 .stride = map.rows,
                                 .factor = map.lora_scale},
                           .packed = packed_dy(i)};
-      gemm({&term, 1}, {.c = z.data() + map.rank_begin, .stride = rank, .m = rows, .n = map.rank});
+      gemm({&term, 1}, {.c = z + map.rank_begin, .stride = rank, .m = rows, .n = map.rank});
     }
-    return z;
+  }
+
+  /// One map's part of it, for the int8 path.
+  LowProduct low_rank_gradient(const MapLayout& map, float* z) const {
+    if (map.rank == 0) return {};
+    const Contiguous b(inputs[map.lora_b]);
+    const LowFactor factor{.f = b.data(),
+                           .f_row = 1,
+                           .f_column = map.rows,
+                           .rank = map.rank,
+                           .factor = map.lora_scale};
+    const int64_t width = (map.rank + 15) / 16 * 16;
+    return {.panel = low_panel({&factor, 1}, map.rows, width),
+            .width = width,
+            .rank = map.rank,
+            .out = z + map.rank_begin,
+            .stride = rank};
   }
 
   /// dx = sum of dy_i W_i + z_i a_i^T.
-  void input_gradient(const std::vector<float>& z, float* dx) const {
+  void input_gradient(const float* z, float* dx) const {
     std::vector<GemmTerm> terms;
     std::deque<ScaleBuffer> weights;
     std::deque<Contiguous> a;
@@ -73,7 +88,7 @@ struct Gradients {
     for (const MapLayout& map : maps) {
       if (map.rank == 0) continue;
       a.emplace_back(inputs[map.lora_a]);
-      terms.push_back({z.data() + map.rank_begin,
+      terms.push_back({z + map.rank_begin,
                        rank,
                        map.rank,
                        {.form = RightFactor::Form::kMatrixTransposed,
@@ -83,8 +98,9 @@ struct Gradients {
     gemm(terms, {.c = dx, .stride = columns, .m = rows, .n = columns});
   }
 
-  /// The same with dy_i times the weight's row scales in int8; each map adds its part.
-  void input_gradient_int8(const std::vector<float>& z, float* dx) const {
+  /// The same with dy_i times the weight's row scales in int8; each map adds its part. Makes z,
+  /// too.
+  void input_gradient_int8(float* z, float* dx) const {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       const Int8Rows quantized = scratch_rows(Scratch::kQuantized, rows, map.rows);
@@ -92,13 +108,14 @@ struct Gradients {
                      .x_stride = map.rows,
                      .m = rows,
                      .columns = map.rows,
-                     .column_factors = map.int8->scales.data()},
+                     .column_factors = map.int8->scales.data(),
+                     .low = low_rank_gradient(map, z)},
                     quantized);
       Int8Product product{
           .weight = map.int8.get(), .backward = true, .row_count = map.rows, .a = quantized};
       std::optional<Contiguous> a;
       if (map.rank > 0) {
-        product.low = z.data() + map.rank_begin;
+        product.low = z + map.rank_begin;
         product.low_stride = rank;
         product.rank = map.rank;
         product.b = a.emplace(inputs[map.lora_a]).data();
@@ -117,19 +134,18 @@ struct Gradients {
   }
 
   /// da_i = x^T z_i and db_i = scale_i (x a_i)^T dy_i, written to outputs from `next` on.
-  void lora_gradients(const std::vector<float>& z, std::vector<mx::array>& outputs,
-                      size_t next) const {
+  void lora_gradients(const float* z, std::vector<mx::array>& outputs, size_t next) const {
     const Contiguous x(inputs[0]);
     const Contiguous low(inputs[inputs.size() - maps.size() - 1]);
-    std::vector<float> da(static_cast<size_t>(rank * columns));  // transposed: (rank, columns)
-    sum_outer_products({z.data(), rank, x.data(), columns, rows, rank, columns}, da.data());
+    const FloatBuffer da(rank * columns);  // transposed: (rank, columns)
+    sum_outer_products({z, rank, x.data(), columns, rows, rank, columns}, da.data());
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       if (map.rank == 0) continue;
       float* a = outputs[next++].data<float>();
-      for (int64_t r = 0; r < map.rank; ++r)
-        for (int64_t k = 0; k < columns; ++k)
-          a[k * map.rank + r] = da[(map.rank_begin + r) * columns + k];
+      const float* rows_of_a = da.data() + map.rank_begin * columns;
+      for (int64_t k = 0; k < columns; ++k)
+        for (int64_t r = 0; r < map.rank; ++r) a[k * map.rank + r] = rows_of_a[r * columns + k];
       sum_outer_products({low.data() + map.rank_begin, rank, dy[i].data(), map.rows, rows, map.rank,
                           map.rows, map.lora_scale},
                          outputs[next++].data<float>());
@@ -146,9 +162,14 @@ void LinearGroupGradient::eval_cpu(const std::vector<mx::array>& inputs,
       [maps = maps_, wants_x = wants_x_, wants_lora = wants_lora_, in = weak_arrays(inputs),
        out = weak_arrays(outputs)]() mutable {
         const Gradients gradients(maps, in);
-        const std::vector<float> z = gradients.low_rank_gradient();
-        if (wants_x && gradients.in_int8()) gradients.input_gradient_int8(z, out[0].data<float>());
-        if (wants_x && !gradients.in_int8()) gradients.input_gradient(z, out[0].data<float>());
+        const FloatBuffer buffer(gradients.rows * gradients.rank);
+        float* z = buffer.data();
+        if (wants_x && gradients.in_int8()) {
+          gradients.input_gradient_int8(z, out[0].data<float>());
+        } else {
+          gradients.low_rank_gradient(z);
+          if (wants_x) gradients.input_gradient(z, out[0].data<float>());
+        }
         if (wants_lora) gradients.lora_gradients(z, out, wants_x ? 1 : 0);
       });
 }

@@ -22,10 +22,9 @@ namespace toolkit::tensor::cpu {
 namespace {
 
 /// All maps' a (columns, rank_i) side by side: (columns, total rank).
-std::vector<float> joined_a(const std::vector<MapLayout>& maps,
-                            const std::vector<mx::array>& inputs) {
+FloatBuffer joined_a(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs) {
   const int total = total_rank(maps), columns = maps[0].columns;
-  std::vector<float> joined(static_cast<size_t>(total) * columns);
+  FloatBuffer joined(int64_t{total} * columns);
   for (const MapLayout& map : maps) {
     if (map.rank == 0) continue;
     const Contiguous a(inputs[map.lora_a]);
@@ -90,12 +89,40 @@ void run_many(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
   }
 }
 
+/// x a of all maps side by side.
+LowProduct low_product(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
+                       float* low) {
+  const int64_t rank = total_rank(maps);
+  if (rank == 0) return {};
+  std::vector<LowFactor> factors;
+  std::deque<Contiguous> kept;
+  for (const MapLayout& map : maps)
+    if (map.rank > 0)
+      factors.push_back({.f = kept.emplace_back(inputs[map.lora_a]).data(),
+                         .f_row = map.rank,
+                         .f_column = 1,
+                         .rank = map.rank,
+                         .at = map.rank_begin});
+  const int64_t width = (rank + 15) / 16 * 16;
+  return {.panel = low_panel(factors, maps[0].columns, width),
+          .width = width,
+          .rank = rank,
+          .out = low,
+          .stride = rank};
+}
+
 /// In int8: x is quantized once for all maps.
 void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
-              std::vector<mx::array>& outputs, const float* x, int64_t rows, const float* low) {
+              std::vector<mx::array>& outputs, const float* x, int64_t rows) {
   const int64_t columns = maps[0].columns;
+  float* low = total_rank(maps) > 0 ? outputs.back().data<float>() : nullptr;
   const Int8Rows quantized = scratch_rows(Scratch::kQuantized, rows, columns);
-  quantize_rows({.x = x, .x_stride = columns, .m = rows, .columns = columns}, quantized);
+  quantize_rows({.x = x,
+                 .x_stride = columns,
+                 .m = rows,
+                 .columns = columns,
+                 .low = low_product(maps, inputs, low)},
+                quantized);
   for (size_t i = 0; i < maps.size(); ++i) {
     const MapLayout& map = maps[i];
     Int8Product product{.weight = map.int8.get(), .row_count = map.rows, .a = quantized};
@@ -128,13 +155,14 @@ void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array
   const Contiguous x(inputs[0]);
   const int64_t columns = maps[0].columns, rows = static_cast<int64_t>(inputs[0].size()) / columns;
   const int64_t rank = total_rank(maps);
-  const bool few = rows <= kMostGemvInputs, int8 = !few && all_int8(maps);
+  const bool few = rows <= kMostGemvInputs;
+  if (!few && all_int8(maps)) return run_int8(maps, inputs, outputs, x.data(), rows);
   std::optional<PackedRows> packed;
-  if (!few && !int8) packed.emplace(x.data(), columns, rows, columns);
+  if (!few) packed.emplace(x.data(), columns, rows, columns);
   float* low = nullptr;
   if (rank > 0) {
     low = outputs.back().data<float>();
-    const std::vector<float> a = joined_a(maps, inputs);
+    const FloatBuffer a = joined_a(maps, inputs);
     const GemmTerm term{.a = x.data(),
                         .stride = columns,
                         .k = columns,
@@ -144,8 +172,6 @@ void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array
   }
   if (few) {
     run_few(maps, inputs, outputs, x.data(), rows, low);
-  } else if (int8) {
-    run_int8(maps, inputs, outputs, x.data(), rows, low);
   } else {
     run_many(maps, inputs, outputs, *packed, rows, low);
   }

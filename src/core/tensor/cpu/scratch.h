@@ -16,7 +16,9 @@ enum class Scratch {
   kAttentionScores,
   kAttentionSums,
   kGradient,
-  kDecode,  // the intermediate results of one token in one layer
+  kLowPanel,  // a low-rank factor on its way to a product
+  kLowRows,   // rows of that product
+  kDecode,    // the intermediate results of one token in one layer
   kCount,
 };
 
