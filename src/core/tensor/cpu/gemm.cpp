@@ -159,9 +159,12 @@ void sum_outer_products(const OuterProducts& product, float* out) {
 }
 
 void convert_scales(const WeightView& weight, float* scales, float* biases) {
-  const int64_t count = weight.rows * weight.groups();
-  HWY_DYNAMIC_DISPATCH(convert)(weight.scales, weight.type, 0, count, scales);
-  HWY_DYNAMIC_DISPATCH(convert)(weight.biases, weight.type, 0, count, biases);
+  parallel_for(weight.rows * weight.groups(), 4096, [&](int64_t begin, int64_t end, int) {
+    HWY_DYNAMIC_DISPATCH(convert)
+    (weight.scales, weight.type, begin, end - begin, scales + begin);
+    HWY_DYNAMIC_DISPATCH(convert)
+    (weight.biases, weight.type, begin, end - begin, biases + begin);
+  });
 }
 
 void convert_row(const WeightView& weight, int64_t row, float* out) {
