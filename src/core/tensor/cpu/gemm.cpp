@@ -82,6 +82,9 @@ HWY_NOINLINE void outer_tile(const OuterProducts& p, int64_t m0, int64_t m1, int
   for (int64_t m = m0; m < m1; ++m, s += p.s_stride, x += p.x_stride) {
     const float* row = x;
     if (!whole) row = std::copy_n(x, columns, edge) - columns;
+    // Two panels ahead: the gradient's rows come from far away.
+    hwy::Prefetch(x + 4 * kLanes);
+    hwy::Prefetch(x + 5 * kLanes);
     const V x0 = hn::LoadU(d, row), x1 = hn::LoadU(d, row + kLanes);
     for (int r = 0; r < kRows; ++r) {
       const V factor = hn::Set(d, s[r]);

@@ -134,29 +134,32 @@ TOOLKIT_VNNI inline void add_products(__m512i& sum, __m512i b, __m512i a) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a));
 }
 
-/// The float sums of a tile, kept in the first-level cache: the registers hold a group's.
+/// C = [C +] sums + low low_panel for kRows rows from `first` on. Few rows: the values of a whole
+/// tile would leave the registers in every step of the rank.
 template <int kRows>
-TOOLKIT_VNNI void finish_vnni(const Int8Tile& t, const float* sums) {
+TOOLKIT_VNNI __attribute__((noinline)) void finish_vnni(const Int8Tile& t, int64_t first,
+                                                        const float* sums) {
   __m512 value[kRows][2];
+  const float* low_rows = t.low + first * t.low_stride;
   // Unrolled, or the values would live in memory: registers have no index.
-#pragma GCC unroll 12
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
-    value[r][0] = _mm512_load_ps(sums + r * kInt8TileColumns);
-    value[r][1] = _mm512_load_ps(sums + r * kInt8TileColumns + 16);
+    value[r][0] = _mm512_load_ps(sums + (first + r) * kInt8TileColumns);
+    value[r][1] = _mm512_load_ps(sums + (first + r) * kInt8TileColumns + 16);
   }
   for (int64_t k = 0; k < t.rank; ++k) {
     const __m512 left = _mm512_loadu_ps(t.low_panel + k * 32),
                  right = _mm512_loadu_ps(t.low_panel + k * 32 + 16);
-#pragma GCC unroll 12
+#pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
-      const __m512 low = _mm512_set1_ps(t.low[r * t.low_stride + k]);
+      const __m512 low = _mm512_set1_ps(low_rows[r * t.low_stride + k]);
       value[r][0] = _mm512_fmadd_ps(low, left, value[r][0]);
       value[r][1] = _mm512_fmadd_ps(low, right, value[r][1]);
     }
   }
-#pragma GCC unroll 12
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
-    float* c = t.c + r * t.c_stride;
+    float* c = t.c + (first + r) * t.c_stride;
     if (t.accumulate) {
       value[r][0] = _mm512_add_ps(value[r][0], _mm512_loadu_ps(c));
       value[r][1] = _mm512_add_ps(value[r][1], _mm512_loadu_ps(c + 16));
@@ -166,8 +169,8 @@ TOOLKIT_VNNI void finish_vnni(const Int8Tile& t, const float* sums) {
   }
 }
 
-/// sums += the products of one group. A function of its own, so that the registers hold a group's
-/// whole numbers and nothing else.
+/// sums += the products of one group; the sums are kept in the first-level cache. A function of its
+/// own, so that the registers hold a group's whole numbers and nothing else.
 template <int kRows>
 TOOLKIT_VNNI __attribute__((noinline)) void add_group_vnni(const Int8Tile& t, int64_t g,
                                                            float* sums) {
@@ -229,7 +232,12 @@ TOOLKIT_VNNI void multiply_vnni(const Int8Tile& t) {
     __builtin_prefetch(t.c + r * t.c_stride + 16, 1);
   }
   for (int64_t g = 0; g < t.groups; ++g) add_group_vnni<kRows>(t, g, sums);
-  finish_vnni<kRows>(t, sums);
+  if constexpr (kRows > 6) {
+    finish_vnni<6>(t, 0, sums);
+    finish_vnni<kRows - 6>(t, 6, sums);
+  } else {
+    finish_vnni<kRows>(t, 0, sums);
+  }
 }
 
 void multiply_vnni_rows(const Int8Tile& tile, int64_t rows) {
