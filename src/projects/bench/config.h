@@ -18,7 +18,7 @@ struct Config {
 
 struct FinetuneConfig : Config {
   std::string data = "examples/data/dictionary";
-  int train_rows = 128, valid_rows = 48, batch_tokens = 512, seed = 0;
+  int train_rows = 128, valid_rows = 48, batch_tokens = 256, seed = 0;
 };
 
 struct GenerateConfig : Config {
