@@ -246,22 +246,26 @@ TEST_SUITE("unit") {
 
 #ifdef TOOLKIT_CPU_KERNELS
   TEST_CASE("linear: int8 without its special instructions gives the same numbers") {
-    const Weight weight = make_weight(77, 96, kForms[3], 3);
-    const auto prepared = prepare(weight, Compute::kInt8);
-    if (!prepared) return;
     const std::string before = cpu::kernel_target();
-    std::vector<mx::array> values, gradients;
-    for (const std::string& target : cpu::kernel_targets()) {
-      cpu::force_kernel_target(target);
-      const auto run = [&](const mx::array& x) {
-        return linear(x, {.weight = &weight, .prepared = prepared.get()}, Compute::kInt8);
-      };
-      const mx::array x = noise({30, 96}, 1);
-      values.push_back(run(x));
-      gradients.push_back(mx::vjp(run, x, noise({30, 77}, 2)).second);
-      mx::eval(values.back(), gradients.back());
-      check_close(values.back(), values.front(), 1e-6f);
-      check_close(gradients.back(), gradients.front(), 1e-6f);
+    for (const auto& [rows, columns] : {std::pair{77, 96}, {192, 576}, {200, 1536}, {40, 1024}}) {
+      const Weight weight = make_weight(rows, columns, kForms[3], 3);
+      const auto prepared = prepare(weight, Compute::kInt8);
+      if (!prepared) return;
+      std::vector<mx::array> values, gradients;
+      for (const std::string& target : cpu::kernel_targets()) {
+        CAPTURE(target);
+        CAPTURE(columns);
+        cpu::force_kernel_target(target);
+        const auto run = [&](const mx::array& x) {
+          return linear(x, {.weight = &weight, .prepared = prepared.get()}, Compute::kInt8);
+        };
+        const mx::array x = noise({174, columns}, 1);
+        values.push_back(run(x));
+        gradients.push_back(mx::vjp(run, x, noise({174, rows}, 2)).second);
+        mx::eval(values.back(), gradients.back());
+        check_close(values.back(), values.front(), 1e-6f);
+        check_close(gradients.back(), gradients.front(), 1e-6f);
+      }
     }
     cpu::force_kernel_target(before);
   }

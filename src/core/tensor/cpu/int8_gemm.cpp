@@ -152,11 +152,13 @@ const float* low_panel(std::span<const LowFactor> factors, int64_t columns, int6
 }
 
 Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns) {
-  const int64_t stride = (columns + 31) / 32 * 32, bytes = (m * stride + 63) / 64 * 64;
+  // A tile product reads whole tiles, and whole groups of their last row.
+  const int64_t readable = m + kInt8MostTileRows;
+  const int64_t stride = (columns + 31) / 32 * 32, bytes = (readable * stride + 63) / 64 * 64;
   const int64_t groups = (columns + kInt8Group - 1) / kInt8Group;
-  auto* q = scratch<int8_t>(which, static_cast<size_t>(bytes + 8 * m * groups));
+  auto* q = scratch<int8_t>(which, static_cast<size_t>(bytes + 8 * readable * groups));
   auto* scales = reinterpret_cast<float*>(q + bytes);
-  return {q, stride, groups, scales, reinterpret_cast<int32_t*>(scales + m * groups)};
+  return {q, stride, groups, scales, reinterpret_cast<int32_t*>(scales + readable * groups)};
 }
 
 namespace {
@@ -193,7 +195,7 @@ void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n,
   const int64_t low_floats = p.rank * kWidth;
   float* low_panel = scratch<float>(Scratch::kRows, static_cast<size_t>(low_floats));
   if (p.backward) {
-    const int64_t blocks = (p.row_count + 15) / 16;
+    const int64_t blocks = (p.row_count + 31) / 32 * 2;  // the weight is filled up to that
     auto* packed = scratch<uint8_t>(Scratch::kPanel, static_cast<size_t>(blocks * 16 * kWidth));
     kernels.repack(first + n * 16, block_bytes, blocks,
                    weight.ratios.data() + n / kInt8Group * weight.padded_rows + p.row_begin,
@@ -230,8 +232,9 @@ void run_panel(const Int8Product& p, const GemmOutput& output, const Int8Kernels
   Int8Panel panel;
   fill_panel(p, output, n, kernels, panel);
   const int64_t columns = std::min(kWidth, output.n - n), rows = m1 - m0;
-  const int64_t tiles = (rows + kInt8TileRows - 1) / kInt8TileRows;
-  alignas(64) float edge[kInt8TileRows * kWidth];
+  const int64_t tiles = (rows + kernels.tile_rows - 1) / kernels.tile_rows;
+  alignas(64) float edge[kInt8MostTileRows * kWidth];
+  if (kernels.begin) kernels.begin();
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t m = m0 + rows * i / tiles, count = m0 + rows * (i + 1) / tiles - m;
     Int8Tile tile = panel.tile;
@@ -251,6 +254,7 @@ void run_panel(const Int8Product& p, const GemmOutput& output, const Int8Kernels
       for (int64_t r = 0; r < count; ++r)
         std::copy_n(edge + r * kWidth, columns, c + r * output.stride);
   }
+  if (kernels.end) kernels.end();
 }
 
 }  // namespace
@@ -258,7 +262,7 @@ void run_panel(const Int8Product& p, const GemmOutput& output, const Int8Kernels
 void int8_gemm(const Int8Product& product, const GemmOutput& output) {
   if (output.m <= 0 || output.n <= 0) return;
   const int64_t panels = (output.n + kWidth - 1) / kWidth, depth = product.a.stride;
-  const int64_t fitting = std::max<int64_t>(512 * 1024 / depth, kInt8TileRows);
+  const int64_t fitting = std::max<int64_t>(512 * 1024 / depth, kInt8MostTileRows);
   const int64_t wanted = (3 * thread_count() + panels - 1) / panels;
   int64_t blocks = (output.m + fitting - 1) / fitting;
   blocks = std::max<int64_t>({blocks, std::min(wanted, output.m / (4 * kInt8TileRows)), 1});

@@ -5,11 +5,12 @@
 namespace toolkit::tensor::cpu {
 
 constexpr int64_t kInt8TileRows = 12;
+constexpr int64_t kInt8MostTileRows = 16;  // of any kernel
 constexpr int64_t kInt8TileColumns = 32;
 constexpr int64_t kInt8GroupQuads = 16;  // the sum's length that shares one scale of A, in quads
 
-/// One register tile: up to 12 rows of A against 32 columns of B. A is signed, B unsigned with zero
-/// point 128; four neighbours of the sum's length (a quad) lie together.
+/// One register tile: up to 12 or 16 rows of A against 32 columns of B. A is signed, B unsigned
+/// with zero point 128; four neighbours of the sum's length (a quad) lie together.
 struct Int8Tile {
   const int8_t* a;
   int64_t a_stride;
@@ -32,7 +33,7 @@ struct Int8Tile {
   bool accumulate;
 };
 
-/// `rows` in 1..12.
+/// `rows` in 1..Int8Kernels::tile_rows.
 using Int8TileFunction = void (*)(const Int8Tile& tile, int64_t rows);
 
 /// Lays 16 * `blocks` rows of 32 columns of a packed weight out as a tile's B: per quad 128 bytes.
@@ -44,10 +45,13 @@ using Int8RepackFunction = void (*)(const uint8_t* block, int64_t block_bytes, i
 struct Int8Kernels {
   Int8TileFunction multiply;
   Int8RepackFunction repack;
+  int64_t tile_rows;          // rows a tile should have; A is readable up to the next multiple
+  void (*begin)() = nullptr;  // around a thread's run of tiles: what the processor must be told
+  void (*end)() = nullptr;
 };
 
-/// AVX-512 VNNI or AVX2 where the machine has it and the chosen kernel target allows it, portable
-/// code otherwise.
+/// AMX, AVX-512 VNNI or AVX2 where the machine has it and the chosen kernel target allows it,
+/// portable code otherwise.
 Int8Kernels int8_kernels();
 
 }  // namespace toolkit::tensor::cpu

@@ -5,8 +5,12 @@
 
 namespace toolkit::tensor::cpu {
 
-/// Name of the instruction set the kernels run with: "AVX3" (AVX-512), "AVX2", "NEON", "EMU128".
+/// Name of the instruction set the kernels run with: "AMX" (AVX-512 and Intel's tile products),
+/// "AVX3" (AVX-512), "AVX2", "NEON", "EMU128".
 std::string kernel_target();
+
+/// Whether kernel_target() is "AMX". The first call asks the kernel to let this process use tiles.
+bool uses_amx();
 
 /// Those that were compiled and that this machine can run, best first.
 std::vector<std::string> kernel_targets();
