@@ -82,26 +82,30 @@ std::vector<std::string> split_commas(const std::vector<std::string>& texts) {
   return parts;
 }
 
+/// The setting as it is typed: "--rank", or the bare name of a word that stands by its place.
+std::string typed_name(const Field& field) {
+  return field.positional ? field.name : "--" + field.name;
+}
+
 void check_range(const Field& field, double value) {
   if (value >= field.minimum && value <= field.maximum) return;
   const bool low = std::isfinite(field.minimum), high = std::isfinite(field.maximum);
   const std::string allowed = low && high ? fmt::format("{} to {}", field.minimum, field.maximum)
                               : low       ? fmt::format("at least {}", field.minimum)
                                           : fmt::format("at most {}", field.maximum);
-  fail(ErrorKind::kUserInput, "--{}: expected {}, found {}", field.name, allowed, value);
+  fail(ErrorKind::kUserInput, "{}: expected {}, found {}", typed_name(field), allowed, value);
 }
 
 void check_choice(const Field& field, const std::string& value) {
   if (field.choices.empty() || value.empty()) return;
   if (std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end()) return;
-  fail(ErrorKind::kUserInput, "--{}: expected one of {}, found '{}'.{}", field.name,
+  fail(ErrorKind::kUserInput, "{}: expected one of {}, found '{}'.{}", typed_name(field),
        fmt::join(field.choices, ", "), value, did_you_mean(value, field.choices));
 }
 
 void check_present(const Field& field, bool empty) {
   if (!field.required || !empty) return;
-  fail(ErrorKind::kUserInput, "{}{} is missing: {}", field.positional ? "" : "--", field.name,
-       field.help);
+  fail(ErrorKind::kUserInput, "{} is missing: {}", typed_name(field), field.help);
 }
 
 const Field& field_for_key(const std::string& where, const std::string& key, const Fields& fields) {

@@ -84,6 +84,7 @@ std::string range_of(const Field& field) {
 std::string default_of(const Field& field) {
   if (field.required) return "required";
   std::string text;
+  if (auto value = std::get_if<bool*>(&field.target); value && **value) return "on by default";
   if (auto value = std::get_if<int*>(&field.target)) text = fmt::format("{}", **value);
   if (auto value = std::get_if<double*>(&field.target)) text = fmt::format("{}", **value);
   if (auto value = std::get_if<std::string*>(&field.target)) text = **value;

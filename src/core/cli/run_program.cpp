@@ -131,6 +131,10 @@ int show_help(const Program& program, const Parsed& parsed) {
   const std::string text = parsed.command
                                ? command_help(program, parsed.path, *parsed.command, help_style())
                                : program_help(program, help_style());
+  if (parsed.json && parsed.help) {
+    print_json({{"help", text}});
+    return 0;
+  }
   print(parsed.help ? stdout : stderr, text);
   return parsed.help ? 0 : kUsage;
 }
@@ -154,7 +158,7 @@ Failure current_failure() {
   } catch (const std::exception& error) {
     // MLX reports a failed allocation as a plain runtime_error.
     if (std::string(error.what()).find("[malloc") != std::string::npos)
-      return {ErrorKind::kOutOfMemory, std::string(error.what()) + ". Choose smaller settings"};
+      return {ErrorKind::kOutOfMemory, std::string(error.what()) + " Choose smaller settings"};
     return {ErrorKind::kInternal, error.what()};
   } catch (...) {
     return {ErrorKind::kInternal, "an unknown exception"};

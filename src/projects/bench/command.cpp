@@ -54,6 +54,7 @@ cli::Command bench_command() {
   cli::Command command;
   command.name = "bench";
   command.summary = "measure speed and memory, alone or beside other programs";
+  command.examples = {"mlx-toolkit bench finetune", "mlx-toolkit bench generate --peers"};
   command.subcommands = {
       verb<FinetuneConfig>(
           "finetune", "LoRA training: real tokens/s, memory, loss",

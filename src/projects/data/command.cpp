@@ -76,6 +76,8 @@ cli::Command stats_command() {
 cli::Command data_command() {
   return {.name = "data",
           .summary = "look at a data set before training on it",
+          .examples = {"mlx-toolkit data check examples/data/dictionary",
+                       "mlx-toolkit data stats rows.jsonl --model ./Qwen3-0.6B"},
           .subcommands = {check_command(), stats_command()}};
 }
 
