@@ -16,6 +16,10 @@ cross_header_library(fmt::fmt FMT_HEADER_ONLY)
 cross_header_library(spdlog::spdlog SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
 cross_header_library(nlohmann_json::nlohmann_json)
 cross_header_library(CLI11::CLI11)
+# Enough to compile mlx-cache's folders; a program that uses them is not linked by the cross build yet.
+cross_header_library(OpenSSL::Crypto)
+cross_header_library(CURL::libcurl)
+cross_header_library(SQLite::SQLite3)
 
 file(GLOB yaml_sources ${cross_root}/yaml-cpp/src/*.cpp)
 add_library(yaml-cpp STATIC ${yaml_sources})

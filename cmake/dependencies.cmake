@@ -10,6 +10,9 @@ else()
   find_package(nlohmann_json REQUIRED)  # nlohmann-json3-dev    / nlohmann-json
   find_package(yaml-cpp REQUIRED)       # libyaml-cpp-dev       / yaml-cpp
   find_package(CLI11 REQUIRED)          # libcli11-dev          / cli11
+  find_package(OpenSSL 3 REQUIRED)      # libssl-dev            / openssl@3
+  find_package(CURL 7.88 REQUIRED)      # libcurl4-openssl-dev  / the system's
+  find_package(SQLite3 3.40 REQUIRED)   # libsqlite3-dev        / the system's
 endif()
 if(TOOLKIT_TESTS)
   find_package(doctest REQUIRED)      # doctest-dev           / doctest
@@ -17,8 +20,12 @@ endif()
 if(NOT TARGET yaml-cpp::yaml-cpp)     # the target was renamed in yaml-cpp 0.8
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()
-if(TOOLKIT_CPU_KERNELS)
+if(TOOLKIT_CPU_KERNELS AND TOOLKIT_ENGINE)
   find_package(hwy REQUIRED)          # libhwy-dev            / highway
+endif()
+
+if(NOT TOOLKIT_ENGINE)
+  return()
 endif()
 
 # MLX comes from its wheel: `make setup` puts it into .venv.

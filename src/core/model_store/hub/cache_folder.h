@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/model_store/inventory.h"
+#include "core/model_store/metadata.h"
+#include "core/model_store/settings.h"
+
+namespace toolkit::model_store::hub {
+
+/// What lies in the Hugging Face cache: every snapshot of every models--*--* folder; blobs as the
+/// files that may be replaced (by hard link or clone only: `hf cache rm` deletes what a symlink
+/// leads to). Digests come from trees/<commit>.json and blob names, as claims. The shared store
+/// with the marker
+/// `.huggingface-shared-blobs` is not entered; a blob that is a symlink is left alone.
+Inventory read_cache(const std::filesystem::path& hub_cache);
+
+struct Published {
+  std::filesystem::path snapshot;  // what snapshot_download(local_files_only=True) returns
+  std::vector<std::string> links;  // "<file>: hard link" or why it had to be a copy
+};
+
+/// Makes a model of our store visible to huggingface_hub: blobs/<etag> (hard link or clone, else
+/// copy), snapshots/<commit>/<path> (relative symlinks), trees/<commit>.json, then refs/<revision>;
+/// under the lock files that huggingface_hub takes. Existing equal files stay.
+Published publish(const std::filesystem::path& hub_cache, const Metadata& metadata,
+                  const std::filesystem::path& model_folder);
+
+/// Takes back what publish() made and nobody else needs: refs, then the snapshot, then blobs that
+/// no other snapshot names and whose inode is ours.
+void withdraw(const std::filesystem::path& hub_cache, const Metadata& metadata,
+              const std::filesystem::path& model_folder);
+
+}  // namespace toolkit::model_store::hub
