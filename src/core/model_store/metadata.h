@@ -25,6 +25,7 @@ struct Metadata {
   std::string revision;       // commit or digest of the manifest
   std::string downloaded_at;  // UTC, "2026-11-21T15:44:28Z"
   std::string endpoint;       // origin it came from, no query, no token
+  bool partial = false;       // patterns or a path left files of the source out
   std::vector<FileRecord> files;
   uint64_t size_bytes() const;
   /// sha256 over the sorted lines "<sha256>  <name>\n": column `checksum`.

@@ -29,6 +29,7 @@ struct Offer {
   ModelName name;
   std::string revision, endpoint;
   std::vector<OfferedFile> files;
+  bool partial = false;  // Metadata::partial
 };
 
 /// What will happen, known before anything does; --dry-run prints it.
