@@ -1,27 +1,57 @@
 #include "core/files/disk_space.h"
 
+#include <sys/statvfs.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
 #include "core/base/error.h"
 
 namespace toolkit::files {
 
-namespace {
+namespace fs = std::filesystem;
 
-[[noreturn]] void not_there_yet(const char* what) {
-  fail(ErrorKind::kUnsupported, "{}: not in this version yet", what);
+DiskSpace disk_space(const fs::path& path) {
+  fs::path place = path.empty() ? fs::path(".") : path;
+  struct statvfs status{};
+  while (::statvfs(place.c_str(), &status) != 0) {
+    if (errno == EINTR) continue;
+    const fs::path parent = place.has_parent_path() ? place.parent_path() : fs::path(".");
+    if ((errno != ENOENT && errno != ENOTDIR) || parent == place)
+      fail(ErrorKind::kIo, "{}: cannot ask for the free space: {}", path.string(),
+           std::strerror(errno));
+    place = parent;
+  }
+  const uint64_t block = status.f_frsize != 0 ? status.f_frsize : status.f_bsize;
+  return {.free_bytes = static_cast<uint64_t>(status.f_bavail) * block,
+          .total_bytes = static_cast<uint64_t>(status.f_blocks) * block,
+          .read_only = (status.f_flag & ST_RDONLY) != 0};
 }
 
-}  // namespace
-
-DiskSpace disk_space(const std::filesystem::path&) {
-  not_there_yet("disk_space");
+void require_disk_space(const fs::path& path, uint64_t needed_bytes) {
+  constexpr uint64_t kReserveBytes = uint64_t{256} << 20;  // a disk full to the last byte harms all
+  const DiskSpace space = disk_space(path);
+  if (space.read_only)
+    fail(ErrorKind::kIo, "{}: the file system is read-only: nothing can be written there",
+         path.string());
+  if (needed_bytes > space.free_bytes || space.free_bytes - needed_bytes < kReserveBytes)
+    fail(ErrorKind::kIo,
+         "needs {} in {}, {} are free: free some space ('mlx-cache clean' shows what nobody uses; "
+         "{} are kept free) or choose another disk ('mlx-cache config cache_dir <folder>')",
+         shown_bytes(needed_bytes), path.string(), shown_bytes(space.free_bytes),
+         shown_bytes(kReserveBytes));
 }
 
-void require_disk_space(const std::filesystem::path&, uint64_t) {
-  not_there_yet("require_disk_space");
-}
-
-std::string shown_bytes(uint64_t) {
-  not_there_yet("shown_bytes");
+std::string shown_bytes(uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  constexpr std::array<const char*, 6> kUnits = {"KB", "MB", "GB", "TB", "PB", "EB"};
+  size_t unit = 0;
+  double value = static_cast<double>(bytes) / 1000;
+  // 999.5 would be shown as 1000.
+  while (value >= 999.5 && unit + 1 < kUnits.size()) value /= 1000, ++unit;
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", value, decimals, kUnits[unit]);
 }
 
 }  // namespace toolkit::files

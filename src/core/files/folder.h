@@ -4,15 +4,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/files/identity.h"
 
 namespace toolkit::files {
 
-/// An open folder. Every relative path is checked (safe_path.h) and then walked part by part with
-/// openat and O_NOFOLLOW, so that no symlink planted below it leads outside: such a path is
-/// refused. All functions throw Error(kIo | kUserInput) with the full path.
+/// An open folder. Every relative path is checked (safe_path.h; our own temporary names may be in
+/// it) and then walked part by part with openat and O_NOFOLLOW, so that no symlink planted below it
+/// leads outside: such a path is refused. All functions throw Error(kIo | kUserInput) with the full
+/// path.
 class Folder {
  public:
   /// An existing folder; `path` itself may lead over symlinks (a user's choice of place).
@@ -36,13 +36,18 @@ class Folder {
   void rename(std::string_view from, std::string_view to) const;
   /// Removes a file or symlink, never what it leads to. False if it was not there.
   bool remove_file(std::string_view relative) const;
-  /// Removes everything below `relative` and itself; symlinks are removed, never followed.
+  /// Removes everything below `relative` and itself; symlinks are removed, never followed. Nothing
+  /// there is no error.
   void remove_tree(std::string_view relative) const;
   /// Makes names in this folder durable: fsync, F_FULLFSYNC on a Mac.
   void sync() const;
 
  private:
   Folder(int descriptor, std::filesystem::path path);
+  /// The open folder that holds the last part of `relative`, and that part.
+  struct Place;
+  Place place_of(std::string_view relative, bool create) const;
+
   int descriptor_ = -1;
   std::filesystem::path path_;
 };

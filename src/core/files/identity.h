@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <optional>
 
+struct stat;
+
 namespace toolkit::files {
 
 enum class FileKind { kFile, kFolder, kSymlink, kOther };
@@ -15,8 +17,11 @@ struct Identity {
   uint64_t size_bytes = 0;
   uint64_t allocated_bytes = 0;  // blocks really used: less than the size for sparse files
   int64_t mtime_ns = 0;          // since 1970
-  uint32_t links = 0, mode = 0, user = 0, group = 0;
+  uint32_t links = 0, mode = 0, user = 0, group = 0;  // mode: permission bits only
 };
+
+/// From what lstat, stat or fstat said.
+Identity identity_of_status(const struct stat& status);
 
 /// lstat: the name itself, a symlink is not followed. Empty if nothing is there; throws Error(kIo).
 std::optional<Identity> identity_of(const std::filesystem::path& path);

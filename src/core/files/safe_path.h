@@ -7,10 +7,14 @@ namespace toolkit::files {
 
 /// Why a relative path from outside (a repository's file list, a manifest, a metadata file) may not
 /// be used, or "" if it may. Refused on every system: empty, absolute, drive and UNC prefixes, `\`,
-/// `.` and `..` parts, empty parts, control characters, NUL, invalid UTF-8, a part over 255 bytes,
+/// `.` and `..` parts, empty parts, control characters (marks that turn the writing direction
+/// included), NUL, invalid UTF-8, a part over 255 bytes,
 /// the whole over 1024, parts that end in a dot or blank, Windows device names, and parts that
 /// begin with our own temporary prefix.
 std::string why_unsafe_path(std::string_view relative);
+
+/// The same for paths that we made: our own temporary names are allowed.
+std::string why_unsafe_own_path(std::string_view relative);
 
 /// The same, throwing Error(kUserInput) "<where>: file name '<escaped>': <why>".
 void check_relative_path(std::string_view relative, const std::string& where);
