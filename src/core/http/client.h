@@ -49,18 +49,22 @@ struct ClientSettings {
   std::string ca_file;            // empty: the system's
   bool allow_plain_http = false;  // http to hosts other than loopback
   std::chrono::milliseconds connect_timeout{15000};
-  std::chrono::milliseconds stall_timeout{30000};  // no byte for that long ends an attempt
+  /// No byte for that long ends an attempt; so do fewer than 1000 bytes a second over that time
+  /// (not for send_lines).
+  std::chrono::milliseconds stall_timeout{30000};
   RetryRules retry;
   uint64_t random_seed = 0;  // of the delays; 0: from the system
   /// Told before each wait: "huggingface.co: 503, again in 2 s (attempt 2 of 6)".
   std::function<void(const std::string&)> on_retry;
 };
 
-/// Retried: no connection, a stall, a cut body, 408, 429, 500, 502, 503, 504. Not retried: the
-/// rest.
+/// Retried: no connection, 408, 429, 500, 502, 503, 504, and, of GET and HEAD, a stall or a cut
+/// body. Not retried: the rest.
 bool is_retryable(int status);
 std::chrono::milliseconds retry_delay(const RetryRules& rules, int attempt, double random,
                                       std::optional<std::chrono::seconds> retry_after);
+
+struct ClientState;
 
 /// HTTP over libcurl: HTTP/2 where offered, system proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY,
 /// NO_PROXY), TLS always verified. Tokens and query strings never reach a log. Not for two threads
@@ -77,9 +81,8 @@ class Client {
   const ClientSettings& settings() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
-  friend struct Transfers;  // download.cpp drives the same curl multi handle
+  std::unique_ptr<ClientState> state_;
+  friend struct ClientAccess;  // download.cpp drives the same transfers
 };
 
 }  // namespace toolkit::http

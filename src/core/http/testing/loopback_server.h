@@ -15,6 +15,7 @@ struct Received {
   std::string method, target;
   std::vector<Header> headers;
   std::string body;
+  std::string header(const std::string& name) const;  // letters' case ignored; "" if absent
 };
 
 /// What it answers, faults included.
@@ -23,8 +24,11 @@ struct Answer {
   std::vector<Header> headers;  // Content-Length is added unless given
   std::string body;
   int64_t cut_after_bytes = -1;   // close the connection in the middle of the body
-  int pause_ms_per_kilobyte = 0;  // slow-loris
+  int pause_ms_per_kilobyte = 0;  // a slow line
+  int pause_ms_per_byte = 0;      // slow-loris: never silent, never done
   bool endless = false;           // the body again and again until the client goes
+  bool endless_headers = false;   // header lines until the client goes
+  bool no_answer = false;         // closes the connection without a word
 };
 
 /// A small HTTP/1.1 server on 127.0.0.1, port 0, one thread per connection, gone with the object.
@@ -40,7 +44,8 @@ class LoopbackServer {
   std::unique_ptr<State> state_;
 };
 
-/// 206 or 200 of `content` by the request's Range header, as a real server answers.
+/// 206, 200 or 416 of `content` by the request's Range and If-Range headers, as a real server
+/// answers.
 Answer ranged_answer(const Received& request, const std::string& content, const std::string& etag);
 
 }  // namespace toolkit::http::testing
