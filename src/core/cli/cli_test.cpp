@@ -9,12 +9,14 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -112,10 +114,12 @@ Program demo_program(TuneSettings& tune, std::vector<std::string>& files) {
           failing("gone", [] { toolkit::fail(ErrorKind::kNotFound, "no model 'x'"); }),
           failing("big",
                   [] { throw std::runtime_error("[malloc_or_wait] Unable to allocate 9 bytes."); }),
-          failing("stopped", [] {
-            toolkit::InterruptGuard guard;
-            ::raise(SIGINT);
-          })}};
+          failing("stopped",
+                  [] {
+                    toolkit::InterruptGuard guard;
+                    ::raise(SIGINT);
+                  }),
+          failing("killed", [] { ::raise(SIGINT); })}};
 }
 
 /// What a file descriptor gets while this lives.
@@ -256,6 +260,33 @@ TEST_SUITE("unit") {
     CHECK(count > 20);
   }
 
+  TEST_CASE("cli: Ctrl-C that no command waits for ends with 130, and with an object if wanted") {
+    TemporaryWork work;
+    const auto out_of = [](const char* line) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        if (!std::freopen("out.txt", "w", stdout)) ::_exit(1);
+        std::istringstream stream(line);
+        std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
+        std::vector<char*> argv;
+        for (std::string& word : words) argv.push_back(word.data());
+        TuneSettings tune;
+        std::vector<std::string> files;
+        toolkit::cli::run_program(demo_program(tune, files), static_cast<int>(argv.size()),
+                                  argv.data());
+        ::_exit(1);
+      }
+      int status = 0;
+      ::waitpid(child, &status, 0);
+      CHECK(WIFEXITED(status));
+      CHECK(WEXITSTATUS(status) == 130);
+      return toolkit::read_file("out.txt");
+    };
+    CHECK(out_of("demo killed").empty());
+    CHECK(out_of("demo killed --json") ==
+          "{\"error\":{\"kind\":\"interrupted\",\"message\":\"interrupted\"}}\n");
+  }
+
   TEST_CASE("cli: completion in bash, and in zsh and fish where they are installed") {
     TemporaryWork work;
     TuneSettings tune;
@@ -281,7 +312,7 @@ TEST_SUITE("unit") {
                      "try demo tune --model ''; try demo data check ''\n");
     if (std::system("command -v zsh >/dev/null") == 0)
       CHECK(output_of("zsh -f c.zsh") ==
-            "tune data bug gone big stopped\ncheck\nlora full\nFILES\nFILES\n");
+            "tune data bug gone big stopped killed\ncheck\nlora full\nFILES\nFILES\n");
     toolkit::write_file_atomically(
         "c.fish", script("fish") + "complete -C 'demo tu'; complete -C 'demo tune --method '\n");
     if (std::system("command -v fish >/dev/null") == 0)

@@ -189,6 +189,8 @@ int run_program(const Program& program, int argc, char** argv) {
   const std::vector<std::string> words = words_of(argc, argv);
   // Known before parsing, so that a usage error is JSON too.
   bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+  const EndOnInterrupt end(
+      json ? "{\"error\":{\"kind\":\"interrupted\",\"message\":\"interrupted\"}}\n" : "");
   bool usage = true;  // until the command's settings are complete
   try {
     const Parsed parsed = parse(whole, words);
