@@ -45,6 +45,10 @@ find_package(MLX CONFIG REQUIRED PATHS ${MLX_ROOT} NO_DEFAULT_PATH)
 # The wheel's BLAS is the reference one. OpenBLAS linked *before* MLX answers its cblas_* calls.
 add_library(toolkit_mlx INTERFACE)
 if(APPLE)
+  if(TOOLKIT_CROSS_MACOS)
+    # The package names frameworks of the SDK it was built with, which are not here; libmlx.dylib names them itself.
+    set_target_properties(mlx PROPERTIES INTERFACE_LINK_LIBRARIES "")
+  endif()
   target_link_libraries(toolkit_mlx INTERFACE mlx)
 else()
   find_library(OPENBLAS_LIBRARY openblas REQUIRED)  # libopenblas-dev
