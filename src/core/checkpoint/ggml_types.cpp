@@ -1,6 +1,6 @@
 #include "core/checkpoint/ggml_types.h"
 
-#include "core/checkpoint/gguf.h"
+#include "core/checkpoint/gguf_header.h"
 
 namespace toolkit::checkpoint {
 

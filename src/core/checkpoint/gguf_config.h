@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/base/json.h"
-#include "core/checkpoint/gguf.h"
+#include "core/checkpoint/gguf_header.h"
 #include "core/checkpoint/gguf_names.h"
 
 namespace toolkit::checkpoint {

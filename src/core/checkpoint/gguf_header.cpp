@@ -7,7 +7,7 @@
 #include "core/checkpoint/byte_reader.h"
 #include "core/checkpoint/checked_math.h"
 #include "core/checkpoint/ggml_types.h"
-#include "core/checkpoint/gguf.h"
+#include "core/checkpoint/gguf_header.h"
 #include "core/checkpoint/input_file.h"
 #include "core/checkpoint/utf8.h"
 

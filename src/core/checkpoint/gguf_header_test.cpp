@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
 #include "core/base/testing.h"
-#include "core/checkpoint/gguf.h"
 #include "core/checkpoint/gguf_builder.h"
+#include "core/checkpoint/gguf_header.h"
 
 namespace toolkit::checkpoint {
 

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/nearest.h"
 #include "core/checkpoint/gguf_config.h"
+#include "core/checkpoint/gguf_tensor.h"
 #include "core/checkpoint/gguf_vocabulary.h"
 #include "core/checkpoint/new_array.h"
 #include "core/checkpoint/utf8.h"

@@ -4,7 +4,7 @@
 #include "core/base/error.h"
 #include "core/checkpoint/ggml_blocks.h"
 #include "core/checkpoint/ggml_types.h"
-#include "core/checkpoint/gguf.h"
+#include "core/checkpoint/gguf_tensor.h"
 #include "core/checkpoint/input_file.h"
 #include "core/checkpoint/new_array.h"
 

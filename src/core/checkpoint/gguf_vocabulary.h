@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "core/checkpoint/gguf.h"
+#include "core/checkpoint/gguf_header.h"
 #include "core/text/gguf_tokenizer.h"
 
 namespace toolkit::checkpoint {

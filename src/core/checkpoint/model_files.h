@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/checkpoint/gguf.h"
+#include "core/checkpoint/gguf_header.h"
 #include "core/tensor/linear.h"
 #include "core/text/gguf_tokenizer.h"
 

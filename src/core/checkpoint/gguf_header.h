@@ -9,8 +9,6 @@
 #include <variant>
 #include <vector>
 
-#include "core/tensor/linear.h"
-
 namespace toolkit::checkpoint {
 
 using GgufValue = std::variant<uint64_t, int64_t, double, bool, std::string, std::vector<int64_t>,
@@ -42,11 +40,6 @@ GgufHeader parse_gguf_header(std::span<const uint8_t> start_of_file, uint64_t fi
                              const std::string& file_name);
 
 GgufHeader read_gguf_header(const std::filesystem::path& path);
-
-/// One tensor as the engine keeps it: Q4_0, Q4_1, Q8_0 as affine groups of 32; F32, F16, BF16
-/// dense; Q5_0, Q5_1, Q2_K..Q6_K, Q8_K, IQ4_NL dequantized to f16. Throws Error(kUnsupported)
-/// naming any other type.
-tensor::Weight load_gguf_tensor(const std::filesystem::path& path, const GgufTensor& tensor);
 
 const char* ggml_type_name(uint32_t type);  // "Q4_1", ...; "unknown" if it is
 
