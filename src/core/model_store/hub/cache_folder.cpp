@@ -12,6 +12,10 @@ namespace {
 
 }  // namespace
 
+Inventory read_cache(const std::filesystem::path&) {
+  not_there_yet("read_cache");
+}
+
 Published publish(const std::filesystem::path&, const Metadata&, const std::filesystem::path&) {
   not_there_yet("publish");
 }

@@ -25,4 +25,16 @@ Offer make_offer(const Environment&, const HubName&, const HubRepository&,
   not_there_yet("make_offer");
 }
 
+HubRepository parse_revision(const std::string&, const std::string&) {
+  not_there_yet("parse_revision");
+}
+
+std::vector<HubFile> parse_tree_page(const std::string&, const std::string&) {
+  not_there_yet("parse_tree_page");
+}
+
+std::optional<std::string> next_page(const std::string&) {
+  not_there_yet("next_page");
+}
+
 }  // namespace toolkit::model_store::hub
