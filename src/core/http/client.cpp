@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/http/client_state.h"
 #include "core/http/exchange.h"
 #include "core/http/route.h"
@@ -136,7 +137,11 @@ Response send_with_retries(ClientState& state, const Request& request, const OnL
            no_answer_message(result.response.url, result.trouble, attempt));
     }
     const std::string what = answered ? std::to_string(result.response.status) : result.trouble;
-    wait_patiently(announce_retry(state, result.response.url, what, attempt, result.retry_after));
+    const PlannedRetry retry =
+        plan_retry(state, result.response.url, what, attempt, result.retry_after);
+    log_warning("{}", retry.note);
+    if (state.settings.on_retry) state.settings.on_retry(retry.note);
+    wait_patiently(retry.wait);
   }
 }
 

@@ -4,7 +4,6 @@
 
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
-#include "core/base/log.h"
 
 namespace toolkit::http {
 
@@ -67,16 +66,13 @@ void ExchangeLoop::wake() {
   curl_multi_wakeup(multi_);
 }
 
-std::chrono::milliseconds announce_retry(ClientState& state, const Url& url,
-                                         const std::string& what, int attempt,
-                                         std::optional<std::chrono::seconds> retry_after) {
-  const auto wait = retry_delay(state.settings.retry, attempt, state.random.uniform(), retry_after);
-  const std::string note = fmt::format("{}: {}, again in {:.1f} s (attempt {} of {})", url.host,
-                                       what, std::chrono::duration<double>(wait).count(),
-                                       attempt + 1, state.settings.retry.attempts);
-  log_warning("{}", note);
-  if (state.settings.on_retry) state.settings.on_retry(note);
-  return wait;
+PlannedRetry plan_retry(ClientState& client, const Url& url, const std::string& what, int attempt,
+                        std::optional<std::chrono::seconds> retry_after) {
+  const RetryRules& rules = client.settings.retry;
+  const auto wait = retry_delay(rules, attempt, client.random.uniform(), retry_after);
+  return {wait,
+          fmt::format("{}: {}, again in {:.1f} s (attempt {} of {})", url.host, what,
+                      std::chrono::duration<double>(wait).count(), attempt + 1, rules.attempts)};
 }
 
 std::string no_answer_message(const Url& url, const std::string& trouble, int attempts) {

@@ -44,10 +44,13 @@ struct ClientAccess {
   static ClientState& state(Client& client) { return *client.state_; }
 };
 
-/// "huggingface.co: 503, again in 2 s (attempt 2 of 6)": told to on_retry, and the time to wait.
-std::chrono::milliseconds announce_retry(ClientState& state, const Url& url,
-                                         const std::string& what, int attempt,
-                                         std::optional<std::chrono::seconds> retry_after);
+struct PlannedRetry {
+  std::chrono::milliseconds wait{0};
+  std::string note;  // "huggingface.co: 503, again in 2.0 s (attempt 2 of 6)"
+};
+/// After the attempt of that number, counted from 1.
+PlannedRetry plan_retry(ClientState& client, const Url& url, const std::string& what, int attempt,
+                        std::optional<std::chrono::seconds> retry_after);
 
 /// Why no answer came, with the next step.
 std::string no_answer_message(const Url& url, const std::string& trouble, int attempts);

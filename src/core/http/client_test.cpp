@@ -23,8 +23,8 @@ namespace {
 /// Quick retries, all told.
 struct Patient {
   std::vector<std::string> notes;
-  http::ClientSettings settings(int attempts = 3) {
-    return {.stall_timeout = milliseconds(300),
+  http::ClientSettings settings(int attempts = 3, milliseconds patience = milliseconds(20000)) {
+    return {.stall_timeout = patience,
             .retry = {.attempts = attempts,
                       .first_delay = milliseconds(1),
                       .longest_delay = milliseconds(5)},
@@ -282,7 +282,7 @@ TEST_SUITE("unit") {
       return answer;
     });
     Patient patient;
-    http::Client client(patient.settings(2));
+    http::Client client(patient.settings(2, milliseconds(300)));
     for (const char* target : {"/silent", "/trickle"})
       CHECK(contains(
           refusal_of([&] { client.send(get(server.origin() + target)); }, ErrorKind::kNetwork),

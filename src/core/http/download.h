@@ -17,9 +17,9 @@ struct FileDownload {
   Request request;    // GET; redirects are followed anew at each attempt (signed links expire)
   uint64_t size_bytes = 0;
   hash::Digest digest;
-  std::string etag;  // sent as If-Range when it is one of this URL; may be empty
-  /// Bytes arrive here; `<part>.state` beside it says which ranges are there and of what (etag,
-  /// size, digest). Both outlive a kill -9; both go when the content turns out wrong.
+  /// Bytes arrive here; `<part>.state` beside it says which ranges are there and of what (size,
+  /// digest, ETag; part_file.h). Both outlive a kill -9; both go when the content turns out wrong.
+  /// One part may be in work once at a time: the caller has the lock.
   std::filesystem::path part;
 };
 
@@ -39,14 +39,18 @@ struct DownloadEvents {
 };
 
 /// Fetches all files into their parts: several files and ranges at once, resumed at the byte where
-/// they stopped when etag and size are unchanged (else from zero: 200, 412 or 416 do that), hashed
-/// while they are written. After return every part has the right size and digest and is synced.
-/// Throws Error(kNetwork | kIo | kUserInput): which file, expected and found; finished parts and
-/// resumable rests stay for the next call. Ctrl-C (core/base/interrupt.h) ends it like an error.
+/// they stopped when digest, size and the ETag that was seen are unchanged (else from zero: 200,
+/// 412 or 416 do that), hashed while they are written. After return every part has the right size
+/// and digest and is synced. Throws Error(kNetwork | kIo | kUserInput): which file, expected and
+/// found; finished parts and resumable rests stay for the next call. Ctrl-C (core/base/interrupt.h)
+/// ends it like an error.
 void download_files(Client& client, const std::vector<FileDownload>& downloads,
                     const DownloadSettings& settings, const DownloadEvents& events);
 
 /// Bytes a call would still have to fetch: 0 for complete parts.
 uint64_t missing_bytes(const FileDownload& download);
+
+/// A part and its state go, if they are there.
+void remove_part(const std::filesystem::path& part);
 
 }  // namespace toolkit::http

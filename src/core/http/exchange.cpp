@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kMostHeaderBytes = 256 << 10;
 constexpr double kSlowestBytesPerSecond = 1000;
-constexpr long kReceiveBuffer = 256 << 10;
+constexpr long kReceiveBuffer = 256 << 10, kSmallReceiveBuffer = 16 << 10;
 
 template <class Value>
 void set(CURL* handle, CURLoption option, Value value) {
@@ -168,6 +168,11 @@ bool Exchange::is_stalled(Clock::time_point now) {
   window_ = now;
   window_bytes_ = 0;
   return rate_required_ && slow;
+}
+
+void Exchange::limit_rate(uint64_t bytes_per_second) {
+  set(handle_, CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(bytes_per_second));
+  set(handle_, CURLOPT_BUFFERSIZE, kSmallReceiveBuffer);  // less in one go
 }
 
 std::optional<std::chrono::seconds> Exchange::retry_after() const {

@@ -40,6 +40,7 @@ class Exchange {
   /// Too slow: silent for stall_timeout, or under 1000 bytes/s over it when that was asked for.
   bool is_stalled(Clock::time_point now);
   void require_rate() { rate_required_ = true; }
+  void limit_rate(uint64_t bytes_per_second);
   void end_as_stalled() { ended_ = true, stalled_ = true; }
   void end(CURLcode code) { ended_ = true, code_ = code; }
   bool ended() const { return ended_; }
