@@ -40,4 +40,8 @@ bool can_link(const std::filesystem::path& from_folder, const std::filesystem::p
 /// file system cannot.
 bool clone_file(const std::filesystem::path& source, const std::filesystem::path& target);
 
+/// Whether two files lie on the same blocks, as clones do until one is edited: compared at their
+/// beginning, middle and end. False where the file system does not tell.
+bool share_blocks(const std::filesystem::path& a, const std::filesystem::path& b);
+
 }  // namespace toolkit::files

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 #include "core/base/atomic_file.h"
 #include "core/base/testing.h"
@@ -97,6 +98,24 @@ TEST_SUITE("unit") {
       CHECK(outcome.reason == "clone: the file system cannot share blocks");
     }
     CHECK(folder.entries() == 2);
+  }
+
+  TEST_CASE("link: files that share blocks are known, copies and hard links aside") {
+    const TestingFolder folder;
+    const fs::path source = folder.write("source", std::string(300000, 'x'));
+    const fs::path copy = folder.write("copy", std::string(300000, 'x'));
+    CHECK(!share_blocks(source, copy));
+    CHECK(!share_blocks(source, folder.path / "none"));
+    CHECK(!share_blocks(folder.write("empty", ""), folder.write("empty2", "")));
+    if (!can_link(folder.path, folder.path, LinkKind::kClone)) {
+      std::puts("SKIPPED: the file system of the temporary folder has no clones (TMPDIR)");
+      return;
+    }
+    CHECK(clone_file(source, folder.path / "clone"));
+    CHECK(share_blocks(source, folder.path / "clone"));
+    std::ofstream(folder.path / "clone", std::ios::in | std::ios::out) << std::string(8192, 'y');
+    CHECK(!share_blocks(source, folder.path / "clone"));
+    CHECK(read_file(source) == std::string(300000, 'x'));
   }
 
   TEST_CASE("link: another volume (EXDEV) takes the next kind; without one nothing is left") {

@@ -88,8 +88,10 @@ ReplaceOutcome swap_in(const Replacement& replacement, const fs::path& temporary
   temporary.path = temporary_path;
   check_link(temporary_path, outcome.link.kind, replacement.keep_before);
   if (outcome.link.kind == LinkKind::kHardLink) {
-    // Another user's file stays as it is: sharing goes on, only less protected.
-    (void)!::chmod(replacement.keep.c_str(), 0444);
+    // Who could read either name can read both, nobody writes. Another user's file stays as it is:
+    // sharing goes on, only less protected.
+    const uint32_t readers = (replacement.keep_before.mode | replacement.path_before.mode) & 0444;
+    (void)!::chmod(replacement.keep.c_str(), readers | 0400);
   } else if (outcome.link.kind == LinkKind::kClone) {
     take_mode_and_time(temporary_path, replacement.path_before);
   }

@@ -39,8 +39,8 @@ struct ReplaceOutcome {
 ///   {"undoing":n,"temporary":..}, then {"undone":n} or {"kept":n,"reason":..}
 /// A step: link `keep` under the temporary name beside `path`; compare inode and size; look once
 /// more that `path` and `keep` are unchanged; rename over `path`; sync the folder; write "done".
-/// A file with two names becomes read-only (0444): no program may edit both by one. A clone keeps
-/// mode and time of what it replaces.
+/// A file with two names becomes read-only for all who could read either: no program may edit both
+/// by one. A clone keeps mode and time of what it replaces.
 class ReplaceJournal {
  public:
   ReplaceJournal(const std::filesystem::path& folder, const std::string& title);

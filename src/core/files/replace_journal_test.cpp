@@ -105,7 +105,7 @@ TEST_SUITE("unit") {
       journal.finish();
     }
     CHECK(scene.shared());
-    CHECK(identity_of(scene.path)->mode == 0444);
+    CHECK(identity_of(scene.path)->mode == 0444);  // 0640 and 0644: everyone could read one
     CHECK(scene.left_over() == 0);
     const auto listed = list_journals(scene.journal);
     REQUIRE(listed.size() == 1);
@@ -131,6 +131,15 @@ TEST_SUITE("unit") {
     CHECK(scene.left_over() == 0);
     CHECK(list_journals(scene.journal)[0].undone == 1);
     CHECK(undo_journal(scene.journal, id).restored == 0);
+  }
+
+  TEST_CASE("replace_journal: what only its owner could read stays so") {
+    const Scene scene;
+    ::chmod(scene.path.c_str(), 0600);
+    ::chmod(scene.keep.c_str(), 0640);
+    ReplaceJournal journal(scene.journal, "sync");
+    REQUIRE(journal.replace(scene.replacement()).result == ReplaceResult::kDone);
+    CHECK(identity_of(scene.path)->mode == 0440);
   }
 
   TEST_CASE("replace_journal: blocks come back with the last name only") {

@@ -17,7 +17,7 @@ struct Duplicate {
   uint64_t size_bytes = 0;
   StoredFile keep;
   Place keep_place = Place::kCache;
-  std::vector<StoredFile> replace;  // other inodes, one entry per name
+  std::vector<StoredFile> replace;  // other inodes, one entry per name; policy: as narrowed
   std::vector<Place> replace_places;
 };
 
@@ -33,7 +33,7 @@ struct SharingPlan {
   std::vector<Duplicate> duplicates;
   std::vector<LeftAlone> left_alone;
   uint64_t freed_bytes = 0;   // blocks the file systems will give back: by inode, last name of each
-  uint64_t hashed_bytes = 0;  // read for this plan
+  uint64_t hashed_bytes = 0;  // of files whose hash was asked for, remembered or not
 };
 
 struct SharingOptions {
@@ -43,19 +43,32 @@ struct SharingOptions {
 
 /// Finds equal content over all inventories: same size first, then the hash of every file of that
 /// size, recalled or computed; a claimed digest only spares those whose claims differ. Keeps the
-/// name in our store, else the one with most links, else the oldest. Complete inventories or not: a
+/// name in our store, else one that is ours, has most links, is the oldest; one for each file
+/// system. Files that are clones of the kept one already stay. Complete inventories or not: a
 /// replacement never needs another store's list.
 SharingPlan plan_sharing(const std::vector<Inventory>& inventories, const HashOfFile& hash,
                          const SharingOptions& options);
 
-struct SharingReport {
-  std::string journal;  // id for undo; empty: nothing to do
-  int64_t replaced = 0, skipped = 0;
-  uint64_t freed_bytes = 0;
-  std::vector<std::string> lines;  // "<path>: hard link (why)" for --verbose
+/// A name that became a link.
+struct SharedFile {
+  std::filesystem::path path;
+  Place place = Place::kFolder;
+  files::LinkKind link = files::LinkKind::kHardLink;
+  std::string reason;        // why not a kind before it; may be empty
+  uint64_t freed_bytes = 0;  // blocks that came back with it
 };
 
+struct SharingReport {
+  std::string journal;  // id for undo; empty: nothing to do
+  std::vector<SharedFile> replaced;
+  std::vector<LeftAlone> skipped;  // changed meanwhile, refused by the file system
+  uint64_t freed_bytes = 0;
+};
+
+/// Replaces what the plan names, one after the other; Ctrl-C ends it between two files.
+/// `title` stands in the journal: "sync", "adopt /home/ann/models". `progress` gets files.
 SharingReport apply_sharing(const SharingPlan& plan, const std::filesystem::path& journal_folder,
-                            const std::function<void(uint64_t done, uint64_t total)>& progress);
+                            const std::string& title,
+                            const std::function<void(int64_t done, int64_t total)>& progress = {});
 
 }  // namespace toolkit::model_store
