@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/nearest.h"
+#include "core/base/settings_file.h"
 
 namespace toolkit {
 
@@ -131,6 +132,40 @@ std::vector<std::string> scalar_texts(const Field& field, const YAML::Node& valu
   return texts;
 }
 
+YAML::Node load_yaml(const std::string& text, const std::string& source) {
+  try {
+    return YAML::Load(text);
+  } catch (const YAML::Exception& error) {
+    fail(ErrorKind::kUserInput, "{}:{}:{}: {}", source, error.mark.line + 1, error.mark.column + 1,
+         error.msg);
+  }
+}
+
+/// Returns the names of the fields that stand there.
+std::vector<std::string> read_mapping(const YAML::Node& root, const std::string& path,
+                                      const Fields& fields,
+                                      const std::vector<std::string>& already_set) {
+  if (root.IsNull()) return {};
+  if (!root.IsMap())
+    fail(ErrorKind::kUserInput, "{}:{}: expected 'setting: value' lines, found {}", path,
+         root.Mark().line + 1, root.IsSequence() ? "a list" : "a single value");
+  std::set<std::string> seen;
+  for (const auto& entry : root) {
+    const std::string where = fmt::format("{}:{}", path, entry.first.Mark().line + 1);
+    if (!entry.first.IsScalar())
+      fail(ErrorKind::kUserInput, "{}: expected the name of a setting", where);
+    const std::string key = entry.first.Scalar();
+    const Field& field = field_for_key(where, key, fields);
+    if (!seen.insert(field.name).second)
+      fail(ErrorKind::kUserInput, "{}: '{}' is set twice in this file", where, key);
+    const std::string place = where + ": " + key;
+    const std::vector<std::string> texts = scalar_texts(field, entry.second, place);
+    if (std::find(already_set.begin(), already_set.end(), field.name) == already_set.end())
+      set_field(field, texts, place);
+  }
+  return {seen.begin(), seen.end()};
+}
+
 }  // namespace
 
 void set_field(const Field& field, const std::vector<std::string>& texts,
@@ -171,31 +206,20 @@ void check_fields(const Fields& fields) {
 
 void read_yaml(const std::string& path, const Fields& fields,
                const std::vector<std::string>& already_set) {
-  YAML::Node root;
-  try {
-    root = YAML::Load(read_file(path, kConfigBytes));
-  } catch (const YAML::Exception& error) {
-    fail(ErrorKind::kUserInput, "{}:{}:{}: {}", path, error.mark.line + 1, error.mark.column + 1,
-         error.msg);
-  }
-  if (root.IsNull()) return;
+  read_mapping(load_yaml(read_file(path, kConfigBytes), path), path, fields, already_set);
+}
+
+std::vector<std::string> read_yaml_text(const std::string& text, const std::string& source,
+                                        const std::string& section, const Fields& fields) {
+  const YAML::Node root = load_yaml(text, source);
+  if (section.empty()) return read_mapping(root, source, fields, {});
+  if (root.IsNull()) return {};
   if (!root.IsMap())
-    fail(ErrorKind::kUserInput, "{}:1: expected 'setting: value' lines, found {}", path,
-         root.IsSequence() ? "a list" : "a single value");
-  std::set<std::string> seen;
-  for (const auto& entry : root) {
-    const std::string where = fmt::format("{}:{}", path, entry.first.Mark().line + 1);
-    if (!entry.first.IsScalar())
-      fail(ErrorKind::kUserInput, "{}: expected the name of a setting", where);
-    const std::string key = entry.first.Scalar();
-    const Field& field = field_for_key(where, key, fields);
-    if (!seen.insert(field.name).second)
-      fail(ErrorKind::kUserInput, "{}: '{}' is set twice in this file", where, key);
-    const std::string place = where + ": " + key;
-    const std::vector<std::string> texts = scalar_texts(field, entry.second, place);
-    if (std::find(already_set.begin(), already_set.end(), field.name) == already_set.end())
-      set_field(field, texts, place);
-  }
+    fail(ErrorKind::kUserInput, "{}:1: expected sections like '{}:'", source, section);
+  for (const auto& entry : root)
+    if (entry.first.IsScalar() && entry.first.Scalar() == section)
+      return read_mapping(entry.second, source, fields, {});
+  return {};
 }
 
 std::string fields_to_json(const Fields& fields) {

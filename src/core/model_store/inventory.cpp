@@ -1,19 +1,23 @@
 #include "core/model_store/inventory.h"
 
-#include "core/base/error.h"
-
 namespace toolkit::model_store {
 
-namespace {
-
-[[noreturn]] void not_there_yet(const char* what) {
-  fail(ErrorKind::kUnsupported, "{}: not in this version yet", what);
-}
-
-}  // namespace
-
-const char* place_name(Place) {
-  not_there_yet("place_name");
+const char* place_name(Place place) {
+  switch (place) {
+    case Place::kCache:
+      return "mlx-cache";
+    case Place::kHub:
+      return "Hugging Face";
+    case Place::kOllama:
+      return "Ollama";
+    case Place::kLmStudio:
+      return "LM Studio";
+    case Place::kJan:
+      return "Jan";
+    case Place::kFolder:
+      return "folder";
+  }
+  return "";
 }
 
 }  // namespace toolkit::model_store

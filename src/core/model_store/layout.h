@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "core/files/lock.h"
@@ -9,11 +10,13 @@
 namespace toolkit::model_store {
 
 /// Where everything lies below the cache folder. Making one touches no disk.
-///   models/<folder>/          the files of one model and .metadata.json; or one symlink (found
-///   models) registry.db config.yaml logs/mlx-cache.log incoming/<digest>.part    downloads on
-///   their way, with .state; same file system as models/ journal/<id>.jsonl        replaced files
-///   (core/files/replace_journal.h) locks/                    files that are only locked, never
-///   removed
+///
+///     models/<folder>/        the files of one model and .metadata.json; or one symlink (found
+///                             models), then .<folder>.metadata.json beside it
+///     registry.db  config.yaml  logs/mlx-cache.log
+///     incoming/<digest>.part  downloads on their way, with .state; same file system as models/
+///     journal/<id>.jsonl      replaced files (core/files/replace_journal.h)
+///     locks/                  files that are only locked, never removed
 struct Layout {
   std::filesystem::path root;  // absolute
 
@@ -48,5 +51,10 @@ files::FileLock lock_store(const Layout& layout, files::LockMode mode, const std
 files::FileLock lock_model(const Layout& layout, const ModelName& name, const std::string& purpose);
 /// One download of one content at a time, whichever models want it.
 files::FileLock lock_blob(const Layout& layout, const std::string& hex, const std::string& purpose);
+/// Name below locks/ of a model's lock: for who only tries it.
+std::string model_lock_name(const std::string& folder_name);
+
+/// Who is told, from now on and in this process, whom a lock waits for.
+void when_waiting(std::function<void(const std::string& holder)> tell);
 
 }  // namespace toolkit::model_store

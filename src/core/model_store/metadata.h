@@ -39,7 +39,11 @@ std::string to_json_text(const Metadata& metadata);
 /// sizes that do not fit, digests that are none, another version.
 Metadata parse_metadata(const std::string& text, const std::string& source);
 
-/// Empty if the model's folder has none.
+/// Where the file of a model lies: in its folder, or as `.<folder>.metadata.json` beside it when
+/// the folder is one symlink into the store of another program.
+std::filesystem::path metadata_path(const std::filesystem::path& model_folder);
+
+/// Empty if the model has none; throws as parse_metadata.
 std::optional<Metadata> read_metadata(const std::filesystem::path& model_folder);
 void write_metadata(const std::filesystem::path& model_folder, const Metadata& metadata);
 

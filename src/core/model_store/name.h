@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,7 +17,7 @@ struct ModelName {
   Source source = Source::kHuggingFace;
   std::string identifier;
   std::string uri() const;          // "hf://org/model@rev"
-  std::string folder_name() const;  // below models/: see layout.h
+  std::string folder_name() const;  // below models/: see layout.h; at most 200 bytes
   bool operator==(const ModelName&) const = default;
 };
 
@@ -35,10 +36,18 @@ struct OllamaName {
 };
 
 /// hf://, ollama://, file:// (and an absolute or ~/ path). Throws Error(kUserInput): what was found
-/// and the spelling that was probably meant.
+/// and the spelling that was probably meant. The path of one file in a repository is refused too:
+/// parse_hub_name takes that.
 ModelName parse_model_name(std::string_view text);
 /// What `remove` and `path` take as well: an identifier without scheme, as `status` prints it.
 ModelName model_name_from_identifier(std::string_view identifier);
+/// hf:// or a web address, with the path of a file where it names one.
+HubName parse_hub_name(std::string_view text);
+/// ollama://..., or the same without scheme as Ollama itself writes it.
+OllamaName parse_ollama_name(std::string_view text);
+/// The name whose folder_name() is `folder`; empty for local models, cut names and folders of
+/// others.
+std::optional<ModelName> model_name_from_folder(std::string_view folder);
 
 HubName hub_name(const ModelName& name);
 OllamaName ollama_name(const ModelName& name);

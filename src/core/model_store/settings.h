@@ -26,10 +26,14 @@ Fields describe(Settings& settings);
 
 /// Throws Error(kUserInput) with file and line for an unknown key or a wrong value.
 Settings load_settings();
+/// cache_dir of the suite's file or the default, "~/" not expanded: default_layout() needs it
+/// first.
+std::string configured_cache_dir();
 /// Where each value comes from: "default", or the file; for `config`.
 std::vector<std::pair<std::string, std::string>> setting_origins();
 /// Writes one key to config.yaml (cache_dir: to the suite's file), keeping what else stands there,
-/// comments included.
+/// comments included. Throws Error(kUserInput) for a value it may not have, or when the file is
+/// written so that it cannot be changed in place; nothing is written then.
 void save_setting(const std::string& key, const std::vector<std::string>& values);
 
 /// The environment that other programs read, looked up once here and nowhere else.

@@ -27,10 +27,15 @@ Field yes_field(Options& options);
 Field verbose_field(Options& options);
 
 /// What every command starts with: settings, layout, the store lock, the registry (opened when
-/// first asked for; made when missing unless `mode` is shared and the command only reads).
+/// first asked for). While it waits for another process it says on stderr for whom.
 class Session {
  public:
-  enum class Use { kRead, kAdd, kDecide };  // no lock, shared lock, exclusive lock
+  enum class Use {
+    kRead,    // no lock, the registry only read; an empty one where there is no store yet
+    kNote,    // no lock, the registry written to in short transactions (verify); needs a store
+    kAdd,     // shared lock; the store is made when missing
+    kDecide,  // exclusive lock: what is used by nobody; the store is made when missing
+  };
   Session(Use use, const std::string& purpose, const cli::Context& context);
   ~Session();
 
@@ -45,7 +50,8 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-/// "Remove 3 models (12.4 GB)? [y/N]" on a terminal; Error(kUserInput) naming --yes elsewhere.
+/// "Remove 3 models (12.4 GB)? [y/N]" on a terminal; Error(kUserInput) naming --yes elsewhere, and
+/// when the answer is no.
 void confirm(const std::string& question, const Options& options, const cli::Context& context);
 
 }  // namespace toolkit::cache

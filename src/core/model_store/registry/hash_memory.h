@@ -12,7 +12,7 @@ namespace toolkit::model_store {
 
 /// sha256 of files that were read once, remembered by device, inode, size and mtime: a change of
 /// any forgets it. A file younger than two seconds is not remembered (its time could stay the same
-/// over another write).
+/// over another write); with a read-only database nothing is.
 class HashMemory {
  public:
   explicit HashMemory(store::Database& database) : database_(database) {}
@@ -21,6 +21,8 @@ class HashMemory {
   /// Recalled or computed, then remembered. `progress` gets bytes read of this file.
   std::string of(const std::filesystem::path& path,
                  const std::function<void(uint64_t done)>& progress = {});
+  /// Drops what was remembered of inodes that `in_use` does not know. Returns how many.
+  int forget_all_but(const std::function<bool(uint64_t device, uint64_t inode)>& in_use);
 
  private:
   store::Database& database_;

@@ -16,14 +16,18 @@ CREATE TABLE models (
     checksum TEXT,
     is_symlink BOOLEAN DEFAULT FALSE,
     revision TEXT NOT NULL DEFAULT '',
-    state TEXT NOT NULL DEFAULT 'ready' CHECK (state IN ('ready', 'damaged', 'missing'))
+    state TEXT NOT NULL DEFAULT 'ready' CHECK (state IN ('ready', 'damaged', 'missing')),
+    endpoint TEXT NOT NULL DEFAULT '',
+    partial BOOLEAN NOT NULL DEFAULT FALSE,
+    last_used DATETIME
 );
 CREATE UNIQUE INDEX models_ignoring_case ON models (lower(identifier)) WHERE source <> 'local';
 CREATE TABLE apps (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
     path TEXT NOT NULL UNIQUE,
-    registered_at DATETIME
+    registered_at DATETIME,
+    kind TEXT NOT NULL DEFAULT 'linked' CHECK (kind IN ('linked', 'program', 'seen'))
 );
 CREATE TABLE model_usage (
     model_id INTEGER NOT NULL REFERENCES models(id) ON DELETE CASCADE,
