@@ -1,5 +1,6 @@
 #include "core/tensor/kernel_map.h"
 
+#include "core/tensor/cpu/bf16_gemm.h"
 #include "mlx/ops.h"
 
 namespace toolkit::tensor {
@@ -41,6 +42,7 @@ std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms, Compute compu
     map.lora_scale = terms.lora->scale;
   }
   if (compute == Compute::kInt8 && terms.prepared) map.int8 = terms.prepared->int8;
+  map.bf16 = compute == Compute::kBFloat16 && cpu::has_bf16_products();
   return map;
 }
 

@@ -59,8 +59,8 @@ struct LinearTerms {
 ///   x        (..., in)
 ///   returns  one (..., out_i) per map, dtype of x
 /// Differentiable in x, lora.a, lora.b, and in a dense weight and bias.
-/// Our CPU kernels compute kBFloat16 as kFloat32, and up to 8 input rows of kInt8 in f32 on the
-/// packed weight.
+/// Our CPU kernels round to kBFloat16 only where that is faster (AMX) and compute it as kFloat32
+/// elsewhere; up to 8 input rows are always computed in f32 on the packed weight.
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,
                                     Compute compute = Compute::kFloat32);
 

@@ -136,40 +136,50 @@ float relative_error(const mx::array& got, const mx::array& expected) {
   return std::sqrt(mx::divide(error, mx::mean(mx::square(expected))).item<float>());
 }
 
-/// Int8 against exact arithmetic on the same weights.
-void compare_int8(const Case& c, const Form& form) {
+/// Rounded arithmetic against exact arithmetic on the same weights: values, and gradients of x and of
+/// the LoRA factors.
+void compare_rounded(const Case& c, const Form& form, Compute compute, float bound) {
   std::vector<Weight> weights;
   std::vector<std::shared_ptr<const PreparedWeight>> prepared;
-  std::vector<mx::array> biases;
-  std::vector<LoraBranch> branches;
+  std::vector<mx::array> biases, inputs = {noise({c.tokens, c.columns}, 1)};
   for (size_t i = 0; i < c.rows.size(); ++i) {
     const int seed = static_cast<int>(i), rank = std::max(1, c.ranks[i]);
     weights.push_back(make_weight(c.rows[i], c.columns, form, 10 + seed));
-    prepared.push_back(prepare(weights[i], Compute::kInt8));
+    prepared.push_back(prepare(weights[i], compute));
     biases.push_back(noise({c.rows[i]}, 20 + seed));
-    branches.push_back({noise({c.columns, rank}, 30 + seed, 0.1f),
-                        noise({rank, c.rows[i]}, 40 + seed, 0.1f), 0.5f});
+    if (c.ranks[i] == 0) continue;
+    inputs.push_back(noise({c.columns, rank}, 30 + seed, 0.1f));
+    inputs.push_back(noise({rank, c.rows[i]}, 40 + seed, 0.1f));
   }
-  const auto run = [&](Compute compute) {
-    return [&, compute](const mx::array& x) {
+  const auto run = [&](Compute arithmetic) {
+    return [&, arithmetic](const std::vector<mx::array>& given) {
+      std::vector<LoraBranch> branches;
+      for (size_t next = 1; next < given.size(); next += 2)
+        branches.push_back({given[next], given[next + 1], 0.5f});
       std::vector<LinearTerms> maps;
-      for (size_t i = 0; i < c.rows.size(); ++i)
+      for (size_t i = 0, branch = 0; i < c.rows.size(); ++i)
         maps.push_back({.weight = &weights[i],
                         .prepared = prepared[i].get(),
                         .bias = c.bias ? &biases[i] : nullptr,
-                        .lora = c.ranks[i] > 0 ? &branches[i] : nullptr});
-      return mx::concatenate(linear_group(x, maps, compute), 1);
+                        .lora = c.ranks[i] > 0 ? &branches[branch++] : nullptr});
+      return std::vector{mx::concatenate(linear_group(given[0], maps, arithmetic), 1)};
     };
   };
-  const mx::array x = noise({c.tokens, c.columns}, 1);
   int width = 0;
   for (const int rows : c.rows) width += rows;
-  const mx::array cotangent = noise({c.tokens, width}, 2);
-  const auto exact_result = mx::vjp(run(Compute::kFloat32), x, cotangent);
-  const auto int8_result = mx::vjp(run(Compute::kInt8), x, cotangent);
-  CHECK(relative_error(int8_result.first, exact_result.first) < 0.02f);
-  CHECK(relative_error(int8_result.second, exact_result.second) < 0.02f);
-  if (prepared[0]) CHECK(relative_error(int8_result.first, exact_result.first) > 0.0f);
+  const std::vector<mx::array> cotangents = {noise({c.tokens, width}, 2)};
+  const auto exact = mx::vjp(run(Compute::kFloat32), inputs, cotangents);
+  const auto rounded = mx::vjp(run(compute), inputs, cotangents);
+  CHECK(relative_error(rounded.first[0], exact.first[0]) < bound);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    CAPTURE(i);
+    CHECK(relative_error(rounded.second[i], exact.second[i]) < bound);
+  }
+  if (prepared[0]) CHECK(relative_error(rounded.first[0], exact.first[0]) > 0.0f);
+}
+
+void compare_int8(const Case& c, const Form& form) {
+  compare_rounded(c, form, Compute::kInt8, 0.02f);
 }
 
 const std::vector<Form> kForms = {
@@ -244,7 +254,31 @@ TEST_SUITE("unit") {
     compare_int8({.tokens = 13, .columns = 33, .rows = {17, 65}, .ranks = {0, 3}}, kForms[0]);
   }
 
+  TEST_CASE("linear: bf16 stays within the error of its rounding, forward and backward") {
+    const auto compare_bf16 = [](const Case& c, const Form& form) {
+      compare_rounded(c, form, Compute::kBFloat16, 0.006f);
+    };
+    for (const Form& form : kForms) {
+      CAPTURE(form.name);
+      compare_bf16({.tokens = 37, .columns = 256, .rows = {96, 40}, .ranks = {8, 0}, .bias = true},
+                   form);
+      compare_bf16({.tokens = 174, .columns = 640, .rows = {192, 576}, .ranks = {0, 8}}, form);
+    }
+    for (const int tokens : {9, 16, 17, 32, 33, 64})
+      compare_bf16({.tokens = tokens, .columns = 1536, .rows = {72}, .ranks = {3}}, kForms[3]);
+    compare_bf16({.tokens = 100, .columns = 64, .rows = {72, 40}, .ranks = {20, 48}}, kForms[3]);
+    compare_bf16({.tokens = 13, .columns = 33, .rows = {17, 65}, .ranks = {0, 3}}, kForms[0]);
+  }
+
 #ifdef TOOLKIT_CPU_KERNELS
+  TEST_CASE("linear: bf16 is rounded where the processor multiplies it faster") {
+    const Weight weight = make_weight(64, 96, kForms[3], 3);
+    const mx::array x = noise({30, 96}, 1);
+    const auto value = [&](Compute compute) { return linear(x, {.weight = &weight}, compute); };
+    const float error = relative_error(value(Compute::kBFloat16), value(Compute::kFloat32));
+    CHECK((error > 0.0f) == (cpu::kernel_target() == "AMX"));
+  }
+
   TEST_CASE("linear: int8 without its special instructions gives the same numbers") {
     const std::string before = cpu::kernel_target();
     for (const auto& [rows, columns] : {std::pair{77, 96}, {192, 576}, {200, 1536}, {40, 1024}}) {

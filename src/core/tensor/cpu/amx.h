@@ -33,16 +33,6 @@ struct alignas(64) TileShapes {
 };
 static_assert(sizeof(TileShapes) == 64);
 
-/// The tile registers for the length of a block. They are given back at its end: a thread that
-/// holds tiles costs 8 KiB more at every switch.
-class TileUse {
- public:
-  TOOLKIT_AMX explicit TileUse(const TileShapes& shapes) { _tile_loadconfig(&shapes); }
-  TOOLKIT_AMX ~TileUse() { _tile_release(); }
-  TileUse(const TileUse&) = delete;
-  TileUse& operator=(const TileUse&) = delete;
-};
-
 }  // namespace toolkit::tensor::cpu
 
 #endif

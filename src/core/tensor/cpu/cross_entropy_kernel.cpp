@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/tensor/cpu/bf16_gemm.h"
 #include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/scratch.h"
 #include "core/tensor/cpu/thread_pool.h"
@@ -40,6 +41,16 @@ class Block {
     states_ = scratch<TokenState>(Scratch::kActivation, static_cast<size_t>(count_));
     for (int64_t i = 0; i < count_; ++i)
       states_[i] = {-std::numeric_limits<float>::infinity(), 0.0f, 0.0f, 0.0f};
+    if (p_.bf16) {
+      rounded_ = scratch_bf16_rows(Scratch::kQuantized, count_, p_.width);
+      round_rows({.a = p_.hidden + begin_ * p_.width,
+                  .stride = p_.width,
+                  .m = count_,
+                  .k = p_.width,
+                  .on_all_threads = false},
+                 rounded_);
+      return;
+    }
     if (!p_.int8) {
       packed_.emplace(p_.hidden + begin_ * p_.width, p_.width, count_, p_.width);
       return;
@@ -97,6 +108,10 @@ class Block {
     if (p_.int8) {
       int8_gemm_on_this_thread(
           {.weight = p_.int8, .row_begin = v, .row_count = columns, .a = quantized_}, output);
+    } else if (p_.bf16) {
+      const Bf16Term term{rounded_, p_.width,
+                          head_rows(RightFactor::Form::kWeightTransposed, v, columns)};
+      bf16_gemm_on_this_thread({&term, 1}, output);
     } else {
       const GemmTerm term{.k = p_.width,
                           .b = head_rows(RightFactor::Form::kWeightTransposed, v, columns),
@@ -181,6 +196,16 @@ class Block {
       int8_gemm_on_this_thread(
           {.weight = p_.int8, .backward = true, .row_begin = v, .row_count = columns, .a = rows},
           output);
+    } else if (p_.bf16) {
+      const Bf16Rows rows = scratch_bf16_rows(Scratch::kQuantizedTile, count_, columns);
+      round_rows({.a = logits_,
+                  .stride = kTile,
+                  .m = count_,
+                  .k = columns,
+                  .on_all_threads = false},
+                 rows);
+      const Bf16Term term{rows, columns, head_rows(RightFactor::Form::kWeight, v, columns)};
+      bf16_gemm_on_this_thread({&term, 1}, output);
     } else {
       const GemmTerm term{logits_, kTile, columns,
                           head_rows(RightFactor::Form::kWeight, v, columns)};
@@ -226,6 +251,7 @@ class Block {
   float* logits_;
   TokenState* states_;
   Int8Rows quantized_;
+  Bf16Rows rounded_;
   std::optional<PackedRows> packed_;  // the block's hidden rows
 };
 

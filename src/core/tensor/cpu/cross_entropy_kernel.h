@@ -17,6 +17,7 @@ struct CrossEntropyProblem {
   RightFactor
       head;  // weight (vocabulary, width), with f32 scales when quantized; `form` is set here
   const Int8Weight* int8 = nullptr;  // set: products in int8
+  bool bf16 = false;                 // products in bf16
   const float* bias = nullptr;
   float softcap = 0.0f;
   float logit_scale = 1.0f;

@@ -38,6 +38,7 @@ class LinearCrossEntropy : public mx::Primitive {
            .width = in[0].shape(1),
            .head = weight.factor(RightFactor::Form::kWeightTransposed),
            .int8 = head.int8.get(),
+           .bf16 = head.bf16,
            .bias = head.bias >= 0 ? in[static_cast<size_t>(head.bias)].data<float>() : nullptr,
            .softcap = settings.softcap,
            .logit_scale = settings.logit_scale,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/tensor/cpu/packed_rows.h"
+#include "core/tensor/cpu/panel.h"
 #include "core/tensor/cpu/scratch.h"
 #include "core/tensor/cpu/thread_pool.h"
 
@@ -124,6 +125,10 @@ void outer_products(const OuterProducts& p, float* out) {
   });
 }
 
+void expand(const RightFactor& b, const PanelPart& part, float* out) {
+  fill_panel(b, {part.k0, part.k1, part.n0, part.columns, kPanelColumns}, out);
+}
+
 void convert(const void* source, FloatType type, int64_t begin, int64_t count, float* out) {
   convert_floats(source, type, begin, count, out);
 }
@@ -140,6 +145,7 @@ HWY_EXPORT(outer_products);
 HWY_EXPORT(pack_rows);
 HWY_EXPORT(packed_size);
 HWY_EXPORT(convert);
+HWY_EXPORT(expand);
 
 void gemm(std::span<const GemmTerm> terms, const GemmOutput& output) {
   if (output.m <= 0 || output.n <= 0) return;
@@ -154,6 +160,10 @@ void gemm_on_this_thread(std::span<const GemmTerm> terms, const GemmOutput& outp
 PackedRows::PackedRows(const float* a, int64_t stride, int64_t m, int64_t k)
     : buffer_(HWY_DYNAMIC_DISPATCH(packed_size)(m, k)) {
   HWY_DYNAMIC_DISPATCH(pack_rows)(a, stride, m, k, buffer_.data());
+}
+
+void expand_panel(const RightFactor& b, const PanelPart& part, float* out) {
+  HWY_DYNAMIC_DISPATCH(expand)(b, part, out);
 }
 
 void sum_outer_products(const OuterProducts& product, float* out) {

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "core/tensor/cpu/gemm.h"
+#include "core/tensor/cpu/low_product.h"
 #include "core/tensor/cpu/scratch.h"
 #include "core/tensor/cpu/weight_view.h"
 
@@ -43,30 +43,6 @@ struct Int8Rows {
 
 /// Room for m rows in a thread's work buffer.
 Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns);
-
-/// A low-rank product x f in f32, made while the rows of x are at hand: out (m, rank), rows
-/// `stride` apart. f is a panel (columns, width), width a multiple of 16, zero past the rank.
-struct LowProduct {
-  const float* panel = nullptr;
-  int64_t width = 0;
-  int64_t rank = 0;  // 0: none
-  float* out = nullptr;
-  int64_t stride = 0;
-};
-
-/// Columns [at, at + rank) of a LowProduct's panel: panel(k, r) = factor * f[k * f_row + r *
-/// f_column].
-struct LowFactor {
-  const float* f = nullptr;
-  int64_t f_row = 0;
-  int64_t f_column = 0;
-  int64_t rank = 0;
-  int64_t at = 0;
-  float factor = 1.0f;
-};
-
-/// The panel of `factors` side by side, in this thread's work buffer.
-const float* low_panel(std::span<const LowFactor> factors, int64_t columns, int64_t width);
 
 /// Quantizes m rows of x, each element first multiplied by its column's factor (unless null). A
 /// group with a NaN or Inf gets a NaN scale. `on_all_threads` is false inside code that already

@@ -5,10 +5,12 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/tensor/cpu/bf16_gemm.h"
 #include "core/tensor/cpu/gemm.h"
 #include "core/tensor/cpu/gemv.h"
 #include "core/tensor/cpu/int8_gemm.h"
 #include "core/tensor/cpu/packed_rows.h"
+#include "core/tensor/cpu/panel.h"
 #include "core/tensor/cpu/weak_arrays.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -29,7 +31,7 @@ struct Gradients {
     const size_t first = inputs.size() - maps.size();
     for (size_t i = 0; i < maps.size(); ++i) dy.emplace_back(inputs[first + i]);
     rows = static_cast<int64_t>(inputs[first].size()) / maps[0].rows;
-    if (rows <= kMostGemvInputs || in_int8()) return;
+    if (rows <= kMostGemvInputs || in_int8() || in_bf16()) return;
     for (size_t i = 0; i < maps.size(); ++i)
       packed.emplace_back(dy[i].data(), maps[i].rows, rows, maps[i].rows);
   }
@@ -54,8 +56,8 @@ struct Gradients {
     }
   }
 
-  /// One map's part of it, for the int8 path.
-  LowProduct low_rank_gradient(const MapLayout& map, float* z) const {
+  /// One map's part of it, for int8 and bf16; the panel is a multiple of `vector` wide.
+  LowProduct low_rank_gradient(const MapLayout& map, float* z, int64_t vector) const {
     if (map.rank == 0) return {};
     const Contiguous b(inputs[map.lora_b]);
     const LowFactor factor{.f = b.data(),
@@ -63,7 +65,7 @@ struct Gradients {
                            .f_column = map.rows,
                            .rank = map.rank,
                            .factor = map.lora_scale};
-    const int64_t width = (map.rank + 15) / 16 * 16;
+    const int64_t width = (map.rank + vector - 1) / vector * vector;
     return {.panel = low_panel({&factor, 1}, map.rows, width),
             .width = width,
             .rank = map.rank,
@@ -109,7 +111,7 @@ struct Gradients {
                      .m = rows,
                      .columns = map.rows,
                      .column_factors = map.int8->scales.data(),
-                     .low = low_rank_gradient(map, z)},
+                     .low = low_rank_gradient(map, z, 16)},
                     quantized);
       Int8Product product{
           .weight = map.int8.get(), .backward = true, .row_count = map.rows, .a = quantized};
@@ -125,6 +127,53 @@ struct Gradients {
       int8_gemm(product,
                 {.c = dx, .stride = columns, .m = rows, .n = columns, .accumulate = i > 0});
     }
+  }
+
+  /// The two products above in bf16: z of all maps, then dx.
+  void input_gradient_bf16(float* z, float* dx) const {
+    std::vector<Bf16Term> terms;
+    std::deque<ScaleBuffer> weights;
+    std::deque<Contiguous> factors;
+    std::deque<Bf16Buffer> rounded;
+    for (size_t i = 0; i < maps.size(); ++i) {
+      const MapLayout& map = maps[i];
+      const Bf16Rows& dy_rows = rounded.emplace_back(rows, map.rows).rows();
+      RoundJob job{.a = dy[i].data(), .stride = map.rows, .m = rows, .k = map.rows};
+      if (map.rank > 0) job.low = low_rank_gradient(map, z, kPanelColumns);
+      const bool at_once = job.low.width == kPanelColumns;
+      if (!at_once) job.low = {};
+      round_rows(job, dy_rows);
+      if (map.rank > 0 && !at_once) {
+        const LowProduct low = low_rank_gradient(map, z, kPanelColumns);
+        const Bf16Term term{dy_rows, map.rows, {.matrix = low.panel, .stride = low.width}};
+        bf16_gemm({&term, 1}, {.c = low.out, .stride = rank, .m = rows, .n = map.rank});
+      }
+      terms.push_back(
+          {dy_rows, map.rows,
+           weights.emplace_back(weight_view(map, inputs)).factor(RightFactor::Form::kWeight)});
+    }
+    if (!dx) return;
+    for (const MapLayout& map : maps) {
+      if (map.rank == 0) continue;
+      const Bf16Rows& rows_of_z = rounded.emplace_back(rows, map.rank).rows();
+      round_rows({.a = z + map.rank_begin,
+                  .stride = rank,
+                  .m = rows,
+                  .k = map.rank,
+                  .on_all_threads = false},
+                 rows_of_z);
+      terms.push_back({rows_of_z,
+                       map.rank,
+                       {.form = RightFactor::Form::kMatrixTransposed,
+                        .matrix = factors.emplace_back(inputs[map.lora_a]).data(),
+                        .stride = map.rank}});
+    }
+    bf16_gemm(terms, {.c = dx, .stride = columns, .m = rows, .n = columns});
+  }
+
+  bool in_bf16() const {
+    return rows > kMostGemvInputs &&
+           std::all_of(maps.begin(), maps.end(), [](const MapLayout& map) { return map.bf16; });
   }
 
   bool in_int8() const {
@@ -166,6 +215,8 @@ void LinearGroupGradient::eval_cpu(const std::vector<mx::array>& inputs,
         float* z = buffer.data();
         if (wants_x && gradients.in_int8()) {
           gradients.input_gradient_int8(z, out[0].data<float>());
+        } else if (gradients.in_bf16()) {
+          gradients.input_gradient_bf16(z, wants_x ? out[0].data<float>() : nullptr);
         } else {
           gradients.low_rank_gradient(z);
           if (wants_x) gradients.input_gradient(z, out[0].data<float>());

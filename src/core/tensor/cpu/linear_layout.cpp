@@ -18,6 +18,7 @@ MapLayout add_map(const LinearMap& map, std::vector<mx::array>& inputs) {
   layout.group_size = map.group_size;
   layout.lora_scale = map.lora_scale;
   layout.int8 = map.int8;
+  layout.bf16 = map.bf16;
   if (map.lora_a) layout.rank = map.lora_a->shape(1);
   layout.weight = add(map.weight);
   layout.scales = add(map.scales);

@@ -23,6 +23,7 @@ struct MapLayout {
   int rank_begin = 0;  // where this map's columns of x a begin
   float lora_scale = 0.0f;
   std::shared_ptr<const Int8Weight> int8;  // set: multiply in int8
+  bool bf16 = false;                       // multiply in bf16
   int weight = -1, scales = -1, biases = -1, bias = -1, lora_a = -1, lora_b = -1;
 };
 

@@ -5,12 +5,14 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/tensor/cpu/bf16_gemm.h"
 #include "core/tensor/cpu/gemm.h"
 #include "core/tensor/cpu/gemv.h"
 #include "core/tensor/cpu/int8_gemm.h"
 #include "core/tensor/cpu/linear_backward.h"
 #include "core/tensor/cpu/linear_layout.h"
 #include "core/tensor/cpu/packed_rows.h"
+#include "core/tensor/cpu/panel.h"
 #include "core/tensor/cpu/weak_arrays.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -89,9 +91,9 @@ void run_many(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
   }
 }
 
-/// x a of all maps side by side.
+/// x a of all maps side by side; the panel is a multiple of `vector` wide.
 LowProduct low_product(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
-                       float* low) {
+                       float* low, int64_t vector) {
   const int64_t rank = total_rank(maps);
   if (rank == 0) return {};
   std::vector<LowFactor> factors;
@@ -103,7 +105,7 @@ LowProduct low_product(const std::vector<MapLayout>& maps, const std::vector<mx:
                          .f_column = 1,
                          .rank = map.rank,
                          .at = map.rank_begin});
-  const int64_t width = (rank + 15) / 16 * 16;
+  const int64_t width = (rank + vector - 1) / vector * vector;
   return {.panel = low_panel(factors, maps[0].columns, width),
           .width = width,
           .rank = rank,
@@ -121,7 +123,7 @@ void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
                  .x_stride = columns,
                  .m = rows,
                  .columns = columns,
-                 .low = low_product(maps, inputs, low)},
+                 .low = low_product(maps, inputs, low, 16)},
                 quantized);
   for (size_t i = 0; i < maps.size(); ++i) {
     const MapLayout& map = maps[i];
@@ -145,6 +147,55 @@ void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
   }
 }
 
+/// In bf16: x is rounded once for all maps.
+void run_bf16(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
+              std::vector<mx::array>& outputs, const float* x, int64_t rows) {
+  const int64_t columns = maps[0].columns, rank = total_rank(maps);
+  const Bf16Rows rounded = scratch_bf16_rows(Scratch::kQuantized, rows, columns);
+  RoundJob job{.a = x, .stride = columns, .m = rows, .k = columns};
+  std::deque<Bf16Buffer> low;  // of each map, rounded
+  float* sums = rank > 0 ? outputs.back().data<float>() : nullptr;
+  if (rank > 0) job.low = low_product(maps, inputs, sums, kPanelColumns);
+  if (job.low.width == kPanelColumns) {
+    round_rows(job, rounded);
+  } else {
+    round_rows({.a = x, .stride = columns, .m = rows, .k = columns}, rounded);
+    const Bf16Term term{rounded, columns, {.matrix = job.low.panel, .stride = job.low.width}};
+    bf16_gemm({&term, 1}, {.c = sums, .stride = rank, .m = rows, .n = rank});
+  }
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const MapLayout& map = maps[i];
+    const ScaleBuffer weight(weight_view(map, inputs));
+    std::vector<Bf16Term> terms = {
+        {rounded, columns, weight.factor(RightFactor::Form::kWeightTransposed)}};
+    std::optional<Contiguous> b, bias;
+    if (map.rank > 0) {
+      const Bf16Rows& part = low.emplace_back(rows, map.rank).rows();
+      round_rows({.a = sums + map.rank_begin,
+                  .stride = rank,
+                  .m = rows,
+                  .k = map.rank,
+                  .on_all_threads = false},
+                 part);
+      terms.push_back({part,
+                       map.rank,
+                       {.matrix = b.emplace(inputs[map.lora_b]).data(),
+                        .stride = map.rows,
+                        .factor = map.lora_scale}});
+    }
+    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
+    bf16_gemm(terms, {.c = outputs[i].data<float>(),
+                      .stride = map.rows,
+                      .m = rows,
+                      .n = map.rows,
+                      .bias = bias ? bias->data() : nullptr});
+  }
+}
+
+bool all_bf16(const std::vector<MapLayout>& maps) {
+  return std::all_of(maps.begin(), maps.end(), [](const MapLayout& map) { return map.bf16; });
+}
+
 bool all_int8(const std::vector<MapLayout>& maps) {
   return std::all_of(maps.begin(), maps.end(),
                      [](const MapLayout& map) { return map.int8 != nullptr; });
@@ -157,6 +208,7 @@ void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array
   const int64_t rank = total_rank(maps);
   const bool few = rows <= kMostGemvInputs;
   if (!few && all_int8(maps)) return run_int8(maps, inputs, outputs, x.data(), rows);
+  if (!few && all_bf16(maps)) return run_bf16(maps, inputs, outputs, x.data(), rows);
   std::optional<PackedRows> packed;
   if (!few) packed.emplace(x.data(), columns, rows, columns);
   float* low = nullptr;

@@ -25,6 +25,7 @@ struct LinearMap {
   std::optional<mx::array> lora_b;
   float lora_scale = 0.0f;
   std::shared_ptr<const Int8Weight> int8;  // set: multiply in int8
+  bool bf16 = false;                       // multiply in bf16; see has_bf16_products
 };
 
 /// The int8 form of a map's weight, whose arrays must have been evaluated.

@@ -7,6 +7,7 @@ namespace toolkit::tensor::cpu {
 /// Which of a thread's work buffers; each kernel's own, so that nested kernels do not collide.
 enum class Scratch {
   kPanel,          // expanded weights
+  kPanelRows,      // a piece of them as f32, before it is rounded
   kRows,           // rows on their way to a transposed panel
   kScales,         // scales and biases as f32
   kActivation,     // rearranged activations
