@@ -136,8 +136,8 @@ float relative_error(const mx::array& got, const mx::array& expected) {
   return std::sqrt(mx::divide(error, mx::mean(mx::square(expected))).item<float>());
 }
 
-/// Rounded arithmetic against exact arithmetic on the same weights: values, and gradients of x and of
-/// the LoRA factors.
+/// Rounded arithmetic against exact arithmetic on the same weights: values, and gradients of x and
+/// of the LoRA factors.
 void compare_rounded(const Case& c, const Form& form, Compute compute, float bound) {
   std::vector<Weight> weights;
   std::vector<std::shared_ptr<const PreparedWeight>> prepared;

@@ -85,6 +85,7 @@ void add_measured(Page& page, const Report& report) {
 
 std::string kernel_text(const std::string& target) {
   if (target.empty() || target == "plain") return "MLX's own";
+  if (target == "AMX") return "ours, for AVX-512 and AMX tiles (AMX)";
   if (target.starts_with("AVX3")) return "ours, for AVX-512 (" + target + ")";
   return "ours, for " + target;
 }

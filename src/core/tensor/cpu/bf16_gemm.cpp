@@ -1,6 +1,7 @@
 #include "core/tensor/cpu/bf16_gemm.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "core/tensor/cpu/bf16_tile_amx.h"
@@ -35,7 +36,8 @@ void fill_panel(const RightFactor& b, int64_t k, int64_t n, int64_t columns, uin
   }
 }
 
-/// The sums of C's columns [n, n + 32): straight into C where the tile is whole and nothing is added.
+/// The sums of C's columns [n, n + 32): straight into C where the tile is whole and nothing is
+/// added.
 struct TileOutput {
   const GemmOutput& output;
   int64_t n, columns;
@@ -89,6 +91,40 @@ int64_t readable_rows(int64_t m) {
   return (m + kRows - 1) / kRows * kRows;
 }
 
+/// A LowProduct of rounded rows, for as long as one kernel runs: its panel is rounded once by the
+/// thread that makes it and read by all.
+class Bf16LowProduct {
+ public:
+  Bf16LowProduct(const LowProduct& low, int64_t k)
+      : low_(low),
+        depth_(padded(k)),
+        panel_(scratch<uint16_t>(Scratch::kLowRows, static_cast<size_t>(depth_ * kWidth))) {
+    std::fill_n(panel_, depth_ * kWidth, uint16_t{0});
+    const int64_t even = k / 2 * 2;
+    round_panel(low.panel, even, panel_, panel_ + depth_ * 16);
+    if (even == k) return;
+    alignas(64) float last[2 * kWidth] = {};
+    std::copy_n(low.panel + even * kWidth, kWidth, last);
+    round_panel(last, 2, panel_ + even * 16, panel_ + (depth_ + even) * 16);
+  }
+
+  /// Rows [row, row + count) of the output from as many rows of A, count <= 32.
+  void multiply(const Bf16Rows& a, int64_t row, int64_t count) const {
+    alignas(64) float sums[kRows * kWidth];
+    const Bf16TileTerm term{a.data, a.stride, panel_, depth_};
+    const Bf16Tiles in_use;
+    multiply_bf16_tile(&term, 1, count, sums, kWidth);
+    for (int64_t r = 0; r < count; ++r)
+      for (int64_t j = 0; j < low_.rank; ++j)
+        low_.out[(row + r) * low_.stride + j] = sums[r * kWidth + j];
+  }
+
+ private:
+  LowProduct low_;
+  int64_t depth_;
+  uint16_t* panel_;
+};
+
 }  // namespace
 
 bool has_bf16_products() {
@@ -105,37 +141,14 @@ Bf16Buffer::Bf16Buffer(int64_t m, int64_t k)
       rows_{reinterpret_cast<uint16_t*>(memory_.data()), padded(k)} {}
 
 void round_rows(const RoundJob& job, const Bf16Rows& out) {
-  const LowProduct& low = job.low;
-  const int64_t depth = padded(job.k);
-  uint16_t* panel = nullptr;  // on this thread; the others read it
-  if (low.rank > 0) {
-    panel = scratch<uint16_t>(Scratch::kLowRows, static_cast<size_t>(depth * kWidth));
-    alignas(64) float last[2 * kWidth] = {};
-    std::fill_n(panel, depth * kWidth, uint16_t{0});
-    const int64_t even = job.k / 2 * 2;
-    round_panel(low.panel, even, panel, panel + depth * 16);
-    if (even < job.k) {
-      std::copy_n(low.panel + even * kWidth, kWidth, last);
-      round_panel(last, 2, panel + even * 16, panel + (depth + even) * 16);
-    }
-  }
+  std::optional<Bf16LowProduct> low;
+  if (job.low.rank > 0) low.emplace(job.low, job.k);
   const auto rows = [&](int64_t begin, int64_t end, int) {
-    alignas(64) float sums[kRows * kWidth];
     for (int64_t from = begin * kRows; from < std::min(end * kRows, job.m); from += kRows) {
       const int64_t count = std::min(kRows, job.m - from);
       for (int64_t row = from; row < from + count; ++row)
         round_row(job.a + row * job.stride, job.k, out.stride, out.data + row * out.stride);
-      if (low.rank == 0) continue;
-      const Bf16TileTerm term{out.data + from * out.stride, out.stride, panel, depth};
-      const Bf16Tiles in_use;
-      multiply_bf16_tile(&term, 1, count, sums, kWidth);
-      for (int64_t r = 0; r < count; ++r) {
-        const float* sum = sums + r * kWidth;
-        for (int64_t j = 0; j < low.rank; ++j) low.out[(from + r) * low.stride + j] = sum[j];
-        if (job.rounded_low.data)
-          round_row(sum, low.rank, job.rounded_low.stride,
-                    job.rounded_low.data + (from + r) * job.rounded_low.stride);
-      }
+      if (low) low->multiply({out.data + from * out.stride, out.stride}, from, count);
     }
   };
   const int64_t tiles = readable_rows(job.m) / kRows;

@@ -10,12 +10,12 @@
 
 namespace toolkit::tensor::cpu {
 
-/// Whether products in bf16 (inputs rounded to 8 bits of mantissa, sums in f32) are faster here than
-/// in f32: the processor has AMX and it is not switched off.
+/// Whether products in bf16 (inputs rounded to 8 bits of mantissa, sums in f32) are faster here
+/// than in f32: the processor has AMX and it is not switched off.
 bool has_bf16_products();
 
-/// Rows of activations in bf16: (m, k) with zeros up to `stride`, a multiple of 32. Readable up to a
-/// multiple of 32 rows.
+/// Rows of activations in bf16: (m, k) with zeros up to `stride`, a multiple of 32. Readable up to
+/// a multiple of 32 rows.
 struct Bf16Rows {
   uint16_t* data = nullptr;
   int64_t stride = 0;
@@ -35,16 +35,15 @@ class Bf16Buffer {
   Bf16Rows rows_;
 };
 
-/// Rounds A (m, k) f32 with rows `stride` apart to the nearest. While a row is at hand its product with
-/// a low-rank factor is made, too (in bf16).
+/// Rounds A (m, k) f32 with rows `stride` apart to the nearest. While a row is at hand its product
+/// with a low-rank factor is made, too (in bf16).
 struct RoundJob {
   const float* a = nullptr;
   int64_t stride = 0;
   int64_t m = 0;
   int64_t k = 0;
   bool on_all_threads = true;
-  LowProduct low;          // width 32
-  Bf16Rows rounded_low{};  // what the product gave, rounded again; no data: not wanted
+  LowProduct low;  // its panel is 32 wide
 };
 void round_rows(const RoundJob& job, const Bf16Rows& out);
 
@@ -55,8 +54,8 @@ struct Bf16Term {
   RightFactor b;
 };
 
-/// C = [C +] bias + sum of A_i B_i over `terms`, on all threads; like gemm() with both factors rounded
-/// to bf16.
+/// C = [C +] bias + sum of A_i B_i over `terms`, on all threads; like gemm() with both factors
+/// rounded to bf16.
 void bf16_gemm(std::span<const Bf16Term> terms, const GemmOutput& output);
 void bf16_gemm_on_this_thread(std::span<const Bf16Term> terms, const GemmOutput& output);
 

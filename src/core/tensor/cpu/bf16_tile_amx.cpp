@@ -10,8 +10,8 @@ namespace toolkit::tensor::cpu {
 
 namespace {
 
-// Tiles 0 to 3: sums (upper left, upper right, lower left, lower right); 4 and 5: A; 6 and 7: B. (The
-// intrinsics take nothing but written numbers.)
+// Tiles 0 to 3: sums (upper left, upper right, lower left, lower right); 4 and 5: A; 6 and 7: B.
+// (The intrinsics take nothing but written numbers.)
 constexpr TileShapes shapes() {
   TileShapes s;
   for (int tile = 0; tile < 8; ++tile) s.set(tile, 16, 64);
@@ -95,8 +95,8 @@ TOOLKIT_AMX void round_panel(const float* rows, int64_t depth, uint16_t* left_ha
                              uint16_t* right_half) {
   // Word 2 j comes from the first row's column j, word 2 j + 1 from the second's.
   const __m512i low = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i order = _mm512_or_si512(
-      low, _mm512_slli_epi32(_mm512_add_epi32(low, _mm512_set1_epi32(16)), 16));
+  const __m512i order =
+      _mm512_or_si512(low, _mm512_slli_epi32(_mm512_add_epi32(low, _mm512_set1_epi32(16)), 16));
   for (int64_t k = 0; k < depth; k += 2, rows += 2 * kBf16TileColumns) {
     const float* next = rows + kBf16TileColumns;
     const __m512i left = reinterpret_cast<__m512i>(

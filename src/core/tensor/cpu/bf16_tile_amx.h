@@ -10,8 +10,8 @@ constexpr int64_t kBf16TileColumns = 32;
 constexpr int64_t kBf16TileDepth = 32;  // of one tile product
 
 /// One product's share: A is row-major bf16, 32 rows readable; the panel holds B in pairs of
-/// neighbouring k: two halves of 16 columns, in each per pair 16 x 2 bf16. `depth` is a multiple of 32,
-/// filled up with zeros in A and in B.
+/// neighbouring k: two halves of 16 columns, in each per pair 16 x 2 bf16. `depth` is a multiple of
+/// 32, filled up with zeros in A and in B.
 struct Bf16TileTerm {
   const uint16_t* a;
   int64_t stride;  // elements from one row of A to the next
@@ -19,8 +19,8 @@ struct Bf16TileTerm {
   int64_t depth;
 };
 
-/// out (32, 32), rows `stride` apart, = sum of the terms; with `rows` <= 16 only the first 16 rows. The
-/// calling thread holds a Bf16Tiles.
+/// out (32, 32), rows `stride` apart, = sum of the terms; with `rows` <= 16 only the first 16 rows.
+/// The calling thread holds a Bf16Tiles.
 void multiply_bf16_tile(const Bf16TileTerm* terms, int64_t count, int64_t rows, float* out,
                         int64_t stride);
 

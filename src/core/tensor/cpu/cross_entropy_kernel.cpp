@@ -198,12 +198,9 @@ class Block {
           output);
     } else if (p_.bf16) {
       const Bf16Rows rows = scratch_bf16_rows(Scratch::kQuantizedTile, count_, columns);
-      round_rows({.a = logits_,
-                  .stride = kTile,
-                  .m = count_,
-                  .k = columns,
-                  .on_all_threads = false},
-                 rows);
+      round_rows(
+          {.a = logits_, .stride = kTile, .m = count_, .k = columns, .on_all_threads = false},
+          rows);
       const Bf16Term term{rows, columns, head_rows(RightFactor::Form::kWeight, v, columns)};
       bf16_gemm_on_this_thread({&term, 1}, output);
     } else {

@@ -9,8 +9,8 @@ namespace toolkit::tensor::cpu {
 /// Columns of the right factor that a product of tiles takes at once.
 constexpr int64_t kPanelColumns = 32;
 
-/// Rows [k0, k1) and columns [n0, n0 + columns) of a right factor; columns <= 32, n0 a multiple of 32,
-/// k0 of 128.
+/// Rows [k0, k1) and columns [n0, n0 + columns) of a right factor; columns <= 32, n0 a multiple of
+/// 32, k0 of 128.
 struct PanelPart {
   int64_t k0, k1, n0, columns;
 };
