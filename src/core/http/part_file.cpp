@@ -83,6 +83,13 @@ SavedState parse_state(const std::string& bytes, uint64_t size_bytes, const std:
   return end == size_bytes ? state : SavedState{};
 }
 
+constexpr int kOpenOrMake = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+
+bool has_other_names(int descriptor) {
+  struct stat status{};
+  return ::fstat(descriptor, &status) != 0 || status.st_nlink > 1;
+}
+
 std::string read_all(int descriptor) {
   std::string bytes(kHeaderBytes + kMostRanges * kRecordBytes + 1, '\0');
   const ssize_t count = ::pread(descriptor, bytes.data(), bytes.size(), 0);
@@ -109,19 +116,18 @@ PartFile::PartFile(const std::filesystem::path& path, uint64_t size_bytes,
       state_path_(state_path_of(path)),
       size_bytes_(size_bytes),
       digest_(digest_text(digest)) {
-  constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
   if (size_bytes > static_cast<uint64_t>(std::numeric_limits<off_t>::max()))
     fail(ErrorKind::kUserInput, "{}: a size of {} bytes cannot be", path.string(), size_bytes);
-  part_ = ::open(path_.c_str(), kFlags, 0600);
-  if (part_ < 0) fail_with_errno(path_, "cannot be opened", errno);
-  state_ = ::open(state_path_.c_str(), kFlags, 0600);
+  open_part();
+  state_ = ::open(state_path_.c_str(), kOpenOrMake, 0600);
   if (state_ < 0) {
     const int code = errno;
     ::close(part_);
     fail_with_errno(state_path_, "cannot be opened", code);
   }
   SavedState saved = parse_state(read_all(state_), size_bytes_, digest_, file_bytes(part_));
-  if (!saved.ranges.empty()) {
+  const bool writable = !has_other_names(part_);
+  if (!saved.ranges.empty() && (writable || sum_done(saved.ranges) == size_bytes_)) {
     ranges_ = std::move(saved.ranges);
     etag_ = std::move(saved.etag);
     etag_origin_ = std::move(saved.origin);
@@ -136,6 +142,22 @@ PartFile::PartFile(const std::filesystem::path& path, uint64_t size_bytes,
     ::close(state_);
     throw;
   }
+}
+
+void PartFile::open_part() {
+  part_ = ::open(path_.c_str(), kOpenOrMake, 0600);
+  // A published one is read-only.
+  if (part_ < 0 && errno == EACCES)
+    part_ = ::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (part_ < 0) fail_with_errno(path_, "cannot be opened", errno);
+}
+
+void PartFile::take_own_file() {
+  ::unlink(path_.c_str());
+  const int own = ::open(path_.c_str(), kOpenOrMake | O_EXCL, 0600);
+  if (own < 0) fail_with_errno(path_, "cannot be made", errno);
+  ::close(part_);
+  part_ = own;
 }
 
 PartFile::~PartFile() {
@@ -227,7 +249,10 @@ void PartFile::restart(uint64_t range_bytes) {
   ranges_ = fresh_ranges(size_bytes_, range_bytes);
   changed_.assign(ranges_.size(), true);
   // The state becomes untrue first, then the data goes.
-  if (::ftruncate(state_, 0) != 0 || ::ftruncate(part_, 0) != 0)
+  if (::ftruncate(state_, 0) != 0) fail_with_errno(state_path_, "cannot be emptied", errno);
+  if (has_other_names(part_))
+    take_own_file();
+  else if (::ftruncate(part_, 0) != 0)
     fail_with_errno(path_, "cannot be emptied", errno);
   write_header();
   record();

@@ -23,7 +23,8 @@ struct PartRange {
 class PartFile {
  public:
   /// Goes on with what is there when size and digest are these; else begins anew with ranges of
-  /// `range_bytes` (at most 1024 of them). Throws Error(kIo).
+  /// `range_bytes` (at most 1024 of them). A part that has a second name was published already: it
+  /// is only read, and when it must begin anew it gets a file of its own. Throws Error(kIo).
   PartFile(const std::filesystem::path& path, uint64_t size_bytes, const hash::Digest& digest,
            uint64_t range_bytes);
   ~PartFile();
@@ -53,6 +54,8 @@ class PartFile {
                                 const hash::Digest& digest);
 
  private:
+  void open_part();
+  void take_own_file();
   void write_header();
   void write_at(int descriptor, const char* bytes, size_t size, uint64_t offset);
 

@@ -127,6 +127,33 @@ TEST_SUITE("unit") {
     CHECK(toolkit::read_file(target) == "keep");
   }
 
+  TEST_CASE("part_file: a part that was published is never written to again") {
+    const TestingFolder folder;
+    const fs::path path = folder.path / "a.part", published = folder.path / "model.gguf";
+    const auto fill_and_publish = [&](size_t bytes) {
+      fs::remove(published);
+      PartFile part(path, 10, kOne, 10);
+      part.restart(10);
+      part.write(0, std::string(bytes, 'a').data(), bytes);
+      fs::create_hard_link(path, published);
+      fs::permissions(published, fs::perms::owner_read);
+    };
+    fill_and_publish(10);
+    CHECK(PartFile(path, 10, kOne, 10).complete());  // whole: hashed and linked once more
+    CHECK(fs::hard_link_count(published) == 2);
+    fs::resize_file(path.string() + ".state", 0);
+    PartFile(path, 10, kOne, 10).write(0, "bbb", 3);  // its state was lost
+    CHECK(toolkit::read_file(published) == "aaaaaaaaaa");
+    CHECK(toolkit::read_file(path) == "bbb");
+    fill_and_publish(4);
+    CHECK(PartFile(path, 10, kOne, 10).done_bytes() == 0);
+    CHECK(toolkit::read_file(published) == "aaaa");
+    fill_and_publish(10);
+    PartFile part(path, 10, kOne, 10);
+    part.restart(10);
+    CHECK(toolkit::read_file(published) == "aaaaaaaaaa");
+  }
+
   TEST_CASE("part_file: strange ETags are left out, many ranges are limited") {
     const TestingFolder folder;
     PartFile part(folder.path / "a.part", uint64_t{1} << 40, kOne, 1);

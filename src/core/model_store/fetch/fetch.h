@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/files/link.h"
 #include "core/http/download.h"
 #include "core/model_store/layout.h"
 #include "core/model_store/metadata.h"
@@ -19,7 +20,6 @@ struct OfferedFile {
   std::string name;  // checked relative path in the model's folder
   uint64_t size_bytes = 0;
   hash::Digest digest;
-  std::string etag;
   http::Request request;             // for downloads
   std::filesystem::path local_path;  // for file:// and copies on this machine; then no request
 };
@@ -32,25 +32,34 @@ struct Offer {
   bool partial = false;  // Metadata::partial
 };
 
+/// A file on this machine whose content was verified by hash, and how a model of ours may share it.
+struct FoundCopy {
+  std::filesystem::path path;
+  files::LinkPolicy policy;  // a copy is always tried last
+};
+
 /// What will happen, known before anything does; --dry-run prints it.
 struct FetchPlan {
   Offer offer;
   std::vector<size_t> present, shared, download;  // indices of offer.files
-  std::vector<std::filesystem::path>
-      shared_from;                              // beside `shared`: a verified copy on this machine
-  uint64_t download_bytes = 0, disk_bytes = 0;  // disk: what the file system will lose
+  std::vector<FoundCopy> shared_from;             // beside `shared`
+  bool complete = false;                          // the model is there as offered: nothing to do
+  uint64_t download_bytes = 0, disk_bytes = 0;    // disk: what the file system will lose
 };
 
-/// A file on this machine with that content, verified by hash, that may be linked; empty: none.
-using FindOnMachine = std::function<std::optional<std::filesystem::path>(const hash::Digest&)>;
+/// Where that content is, if it is; empty: nowhere.
+using FindOnMachine = std::function<std::optional<FoundCopy>(const OfferedFile&)>;
 
+/// Throws Error(kUserInput): unsafe or equal file names, a model of the same name in other letters.
 FetchPlan plan_fetch(const Layout& layout, Registry& registry, Offer offer,
                      const FindOnMachine& find);
 
 /// Carries the plan out: space checked, downloads into incoming/, each verified, then linked into
 /// models/.<folder>.new, metadata last, the folder renamed into place, the row written. A second
-/// process that wants the same model waits and finds it done. Throws as download_files; what was
-/// fetched stays in incoming/ for the next call. Returns the row.
+/// process that wants the same model waits and finds it done; one that wants the same content for
+/// another model waits for that and links it. `events` name files by their index in the offer.
+/// Throws as download_files; what was fetched stays in incoming/ for the next call. Returns the
+/// row.
 ModelRecord fetch_model(http::Client& client, const Layout& layout, Registry& registry,
                         const FetchPlan& plan, const http::DownloadSettings& settings,
                         const http::DownloadEvents& events);
