@@ -8,13 +8,23 @@
 
 namespace toolkit::model_store {
 
-/// <home>/models/<publisher>/<model>/<file>: exactly two levels, others are a note, not a model.
+/// <home>/models, or the downloads folder that LM Studio's settings.json names.
+std::filesystem::path lm_studio_models(const std::filesystem::path& lm_studio_home);
+
+/// <models>/<publisher>/<model>/<file>: exactly two levels; weights at another level are listed
+/// with the reason why LM Studio does not show them.
 Inventory read_lm_studio(const std::filesystem::path& lm_studio_home);
 
-/// Links the weights to <home>/models/<publisher>/<model>/ (hard link, clone, copy; a symlink shows
-/// as 0 bytes there and its loss blocks the app). Returns the folder.
+/// Links the weights to <models>/<publisher>/<model>/ (hard link, clone, copy; a symlink shows as 0
+/// bytes there and its loss blocks the app). Only what LM Studio can run: GGUF files, or all of a
+/// model that is converted to MLX. What lies there already stays. Returns the folder; empty if the
+/// model does not fit.
 std::filesystem::path publish_to_lm_studio(const std::filesystem::path& lm_studio_home,
                                            const Metadata& metadata,
                                            const std::filesystem::path& model_folder);
+
+/// Removes the names that publish_to_lm_studio() made: those whose inode is ours. Returns how many.
+int withdraw_from_lm_studio(const std::filesystem::path& lm_studio_home, const Metadata& metadata,
+                            const std::filesystem::path& model_folder);
 
 }  // namespace toolkit::model_store
