@@ -1,23 +1,20 @@
 #include "projects/cache/publish.h"
 
-#include "core/base/error.h"
+#include "projects/cache/publish_lm_studio.h"
+#include "projects/cache/publish_ollama.h"
 
 namespace toolkit::cache {
 
-namespace {
-
-[[noreturn]] void not_there_yet(const char* what) {
-  fail(ErrorKind::kUnsupported, "{}: not in this version yet", what);
+std::vector<PublishedTo> publish_everywhere(Session& session,
+                                            const model_store::ModelRecord& model) {
+  std::vector<PublishedTo> done = publish_to_ollama(session, model);
+  if (auto lm_studio = publish_to_lm_studio(session, model)) done.push_back(std::move(*lm_studio));
+  return done;
 }
 
-}  // namespace
-
-std::vector<PublishedTo> publish_everywhere(Session&, const model_store::ModelRecord&) {
-  not_there_yet("publish_everywhere");
-}
-
-void withdraw_everywhere(Session&, const model_store::ModelRecord&) {
-  not_there_yet("withdraw_everywhere");
+void withdraw_everywhere(Session& session, const model_store::ModelRecord& model) {
+  withdraw_from_ollama(session, model);
+  withdraw_from_lm_studio(session, model);
 }
 
 }  // namespace toolkit::cache
