@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "core/http/download.h"
@@ -14,6 +15,7 @@ class FetchProgress {
   FetchProgress(const model_store::FetchPlan& plan, bool quiet);
   ~FetchProgress();
   http::DownloadEvents events();
+  uint64_t fetched_bytes() const;  // over the network, by this process
 
  private:
   struct State;
