@@ -120,6 +120,9 @@ void take_line(JournalContent& content, const Json& line, const std::string& whe
                          content.steps[static_cast<size_t>(number - 1)].state == State::kDone;
     step_of(content, number, was_own ? State::kDone : State::kUndoing, where).state =
         undone ? State::kUndone : State::kDone;
+  } else if (line.contains("left")) {
+    step_of(content, value_of<int64_t>(line, "left", where), State::kDone, where).state =
+        State::kUndone;
   } else if (line.contains("finished")) {
     content.finished = true;
   } else {

@@ -115,6 +115,9 @@ UndoReport undo_journal(const fs::path& folder, const std::string& id,
       total += step->before.size_bytes;
     } else if (standing == Standing::kOther) {
       report.skipped.push_back(escaped(step->path.string()) + ": " + why);
+      // For good, unless its whole folder is missing: a volume that may come back.
+      if (identity_of(step->path.parent_path()))
+        file->append({{"left", step->number}, {"reason", why}});
     } else {
       if (standing == Standing::kOwn) set_mode_time_owner(step->path, step->before);
       if (standing == Standing::kClone) report.clones.push_back(step->path);

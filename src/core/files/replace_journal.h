@@ -36,7 +36,8 @@ struct ReplaceOutcome {
 ///   {"step":n,"path":..,"keep":..,"temporary":..,"sha256":..,"before":{..},"keep_before":{..}}
 ///   {"done":n,"link":"hard link","inode":..}    or  {"failed":n,"reason":..}
 ///   {"finished":..}
-///   {"undoing":n,"temporary":..}, then {"undone":n} or {"kept":n,"reason":..}
+///   {"undoing":n,"temporary":..}, then {"undone":n} or {"kept":n,"reason":..};
+///   {"left":n,"reason":..}
 /// A step: link `keep` under the temporary name beside `path`; compare inode and size; look once
 /// more that `path` and `keep` are unchanged; rename over `path`; sync the folder; write "done".
 /// A file with two names becomes read-only for all who could read either: no program may edit both

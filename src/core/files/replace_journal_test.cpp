@@ -266,14 +266,18 @@ TEST_SUITE("unit") {
                    "another process is at work on it"));
     CHECK(recover_journals(scene.journal) == 0);
     journal.finish();
-    fs::remove(scene.path);
+    fs::rename(scene.path.parent_path(), scene.folder.path / "unmounted");
     auto report = undo_journal(scene.journal, id);
     REQUIRE(report.skipped.size() == 1);
     CHECK(contains(report.skipped[0], "model.gguf: it is gone"));
+    fs::rename(scene.folder.path / "unmounted", scene.path.parent_path());
+    fs::remove(scene.path);
     scene.folder.write("app/model.gguf", "another model");
     report = undo_journal(scene.journal, id);
     REQUIRE(report.skipped.size() == 1);
     CHECK(contains(report.skipped[0], "changed since it was replaced"));
+    CHECK(list_journals(scene.journal)[0].undone == 1);
+    CHECK(undo_journal(scene.journal, id).skipped.empty());
     CHECK(read_file(scene.path) == "another model");
     CHECK(contains(refusal_of([&] { undo_journal(scene.journal, "none"); }, ErrorKind::kNotFound),
                    "no such journal"));

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
@@ -116,11 +117,12 @@ class Planner {
     plan_.left_alone.push_back({name.file.path, name.file.identity.size_bytes, reason});
   }
 
-  static const Inode& choose_keep(const std::vector<const Inode*>& copies) {
-    const auto rank = [](const Inode* inode) {
+  const Inode& choose_keep(const std::vector<const Inode*>& copies) const {
+    const auto rank = [this](const Inode* inode) {
       const files::Identity& identity = inode->identity();
-      // Another user's file can often not be linked (protected_hardlinks).
-      return std::tuple(!inode->in_our_store(), identity.user != ::geteuid(),
+      // Another user's file can often not be linked (protected_hardlinks); what must stay as it is
+      // can still serve the others.
+      return std::tuple(!inode->in_our_store(), identity.user != ::geteuid(), replaceable(*inode),
                         -static_cast<int64_t>(identity.links), identity.mtime_ns, identity.inode);
     };
     return **std::min_element(copies.begin(), copies.end(),

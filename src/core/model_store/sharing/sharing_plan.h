@@ -43,9 +43,9 @@ struct SharingOptions {
 
 /// Finds equal content over all inventories: same size first, then the hash of every file of that
 /// size, recalled or computed; a claimed digest only spares those whose claims differ. Keeps the
-/// name in our store, else one that is ours, has most links, is the oldest; one for each file
-/// system. Files that are clones of the kept one already stay. Complete inventories or not: a
-/// replacement never needs another store's list.
+/// name in our store, else one that is ours, may not be replaced, has most links, is the oldest;
+/// one for each file system. Files that are clones of the kept one already stay. Complete
+/// inventories or not: a replacement never needs another store's list.
 SharingPlan plan_sharing(const std::vector<Inventory>& inventories, const HashOfFile& hash,
                          const SharingOptions& options);
 
