@@ -20,7 +20,7 @@ endif()
 if(NOT TARGET yaml-cpp::yaml-cpp)     # the target was renamed in yaml-cpp 0.8
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()
-if(TOOLKIT_CPU_KERNELS AND TOOLKIT_ENGINE)
+if(TOOLKIT_CPU_KERNELS AND TOOLKIT_ENGINE AND NOT TARGET hwy::hwy)
   find_package(hwy REQUIRED)          # libhwy-dev            / highway
 endif()
 
