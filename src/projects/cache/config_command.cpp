@@ -1,10 +1,17 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/nearest.h"
+#include "core/base/paths.h"
+#include "core/model_store/settings.h"
 #include "projects/cache/command.h"
+#include "projects/cache/page.h"
 #include "projects/cache/session.h"
 
 namespace toolkit::cache {
@@ -16,8 +23,73 @@ struct Settings {
   std::vector<std::string> values;
 };
 
-nlohmann::json run(const Settings&, const cli::Context&) {
-  fail(ErrorKind::kUnsupported, "config: not in this version yet");
+std::string key_of(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+/// Every setting with its value and where that is from, as one object.
+nlohmann::json values_now() {
+  model_store::Settings now = model_store::load_settings();
+  return nlohmann::json::parse(fields_to_json(model_store::describe(now)));
+}
+
+std::string in_words(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string known_key(const std::string& given, const nlohmann::json& values) {
+  const std::string key = key_of(given);
+  if (values.contains(key)) return key;
+  std::vector<std::string> known;
+  for (const auto& [name, unused] : values.items()) known.push_back(name);
+  fail(ErrorKind::kUserInput, "unknown setting '{}'.{} `mlx-cache config` lists them", given,
+       did_you_mean(key, known));
+}
+
+void print_all(const nlohmann::json& values, bool color) {
+  Page page(color);
+  report::Table table{.header = {"Setting", "Value", "From", "What it is"}};
+  model_store::Settings described;
+  const Fields fields = model_store::describe(described);
+  const auto origins = model_store::setting_origins();
+  for (size_t at = 0; at < origins.size(); ++at)
+    table.rows.push_back({origins[at].first, in_words(values.at(origins[at].first)),
+                          origins[at].second, fields[at].help});
+  page.table(table);
+  page.gap();
+  page.line("Change one: mlx-cache config max_cache_size_gb 200");
+  fmt::print("{}", page.text());
+}
+
+nlohmann::json run(const Settings& settings, const cli::Context& context) {
+  nlohmann::json values = values_now();
+  if (settings.key.empty()) {
+    if (!context.quiet) print_all(values, context.color);
+    nlohmann::json origins = nlohmann::json::object();
+    for (const auto& [key, from] : model_store::setting_origins()) origins[key] = from;
+    return {{"settings", values},
+            {"from", origins},
+            {"cache_dir", model_store::default_layout().root.string()}};
+  }
+  const std::string key = known_key(settings.key, values);
+  const bool changes =
+      std::find(context.given.begin(), context.given.end(), "values") != context.given.end();
+  if (!changes) {
+    if (!context.json) fmt::print("{}\n", in_words(values.at(key)));
+    return {{key, values.at(key)}};
+  }
+  const auto before = model_store::default_layout().root;
+  model_store::save_setting(key, settings.values);
+  values = values_now();
+  if (!context.quiet) {
+    fmt::print("{}: {}\n", key, in_words(values.at(key)));
+    const auto after = model_store::default_layout().root;
+    if (key == "cache_dir" && after != before)
+      fmt::print("Models in {} are not moved: move the folder yourself, then `mlx-cache repair`.\n",
+                 shown_path(before));
+  }
+  return {{key, values.at(key)}};
 }
 
 }  // namespace

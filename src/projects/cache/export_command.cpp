@@ -1,9 +1,12 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
-#include "core/base/error.h"
+#include "core/base/atomic_file.h"
+#include "core/base/paths.h"
+#include "core/model_store/registry/exchange.h"
 #include "projects/cache/command.h"
 #include "projects/cache/session.h"
 
@@ -15,8 +18,21 @@ struct Settings {
   std::string output;
 };
 
-nlohmann::json run(const Settings&, const cli::Context&) {
-  fail(ErrorKind::kUnsupported, "export: not in this version yet");
+nlohmann::json run(const Settings& settings, const cli::Context& context) {
+  Session session(Session::Use::kRead, "export", context);
+  nlohmann::json exported = model_store::export_registry(session.registry());
+  if (settings.output.empty()) {
+    if (!context.json) fmt::print("{}\n", exported.dump(1));
+    return exported;
+  }
+  const auto path = expanded_path(settings.output);
+  write_file_atomically(path, exported.dump(1) + "\n");
+  if (!context.quiet)
+    fmt::print("{}: {} models, {} apps\n", shown_path(path), exported["models"].size(),
+               exported["apps"].size());
+  return {{"file", path.string()},
+          {"models", exported["models"].size()},
+          {"apps", exported["apps"].size()}};
 }
 
 }  // namespace

@@ -1,10 +1,17 @@
+#include <fmt/format.h>
+
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/paths.h"
+#include "core/files/safe_path.h"
+#include "core/model_store/folders/app_folder.h"
 #include "projects/cache/command.h"
+#include "projects/cache/page.h"
 #include "projects/cache/session.h"
 
 namespace toolkit::cache {
@@ -17,8 +24,54 @@ struct Settings {
   Options options;
 };
 
-nlohmann::json run(const Settings&, const cli::Context&) {
-  fail(ErrorKind::kUnsupported, "link: not in this version yet");
+/// The models that were named, all of them known, before anything is written.
+std::vector<model_store::ModelRecord> named_models(Session& session,
+                                                   const std::vector<std::string>& names) {
+  std::vector<model_store::ModelRecord> models;
+  for (const std::string& text : names) {
+    const auto name = model_store::model_name_from_identifier(text);
+    auto model = session.registry().find(name);
+    if (!model)
+      fail(ErrorKind::kNotFound, "{} is not in the cache: `mlx-cache add {}` brings it", name.uri(),
+           name.uri());
+    models.push_back(std::move(*model));
+  }
+  return models;
+}
+
+void print_linked(const std::string& name, const std::vector<model_store::ModelRecord>& models,
+                  const Settings& settings) {
+  fmt::print("{}{} is registered{}.\n", settings.options.dry_run ? "Would be done: " : "",
+             files::escaped(name),
+             models.empty() ? "" : ", user of " + counted(models.size(), "model"));
+  for (const model_store::ModelRecord& model : models) {
+    fmt::print("  {}\n", model.name.uri());
+    if (model.is_symlink)
+      fmt::print("    lies in the store of another program; `mlx-cache add {}` keeps it here too\n",
+                 model.name.uri());
+  }
+  if (models.empty())
+    fmt::print("`mlx-cache sync` looks into its folder for models; --model names those it uses.\n");
+}
+
+nlohmann::json run(const Settings& settings, const cli::Context& context) {
+  const auto app = model_store::describe_app(
+      std::filesystem::absolute(expanded_path(settings.app)).lexically_normal());
+  const std::string name = settings.name.empty() ? app.name : settings.name;
+  Session session(settings.options.dry_run ? Session::Use::kRead : Session::Use::kAdd,
+                  "link " + name, context);
+  const auto models = named_models(session, settings.models);
+  if (!settings.options.dry_run) {
+    session.registry().put_app(name, app.path);
+    for (const auto& model : models) session.registry().use(model.name, app.path);
+  }
+  if (!context.quiet) print_linked(name, models, settings);
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& model : models) list.push_back(model.name.uri());
+  return {{"app", name},
+          {"path", app.path.string()},
+          {"models", list},
+          {"dry_run", settings.options.dry_run}};
 }
 
 }  // namespace

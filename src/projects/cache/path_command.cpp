@@ -1,9 +1,10 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
-#include "core/base/error.h"
+#include "core/model_store/registry/locate.h"
 #include "projects/cache/command.h"
 #include "projects/cache/session.h"
 
@@ -15,8 +16,12 @@ struct Settings {
   std::string model;
 };
 
-nlohmann::json run(const Settings&, const cli::Context&) {
-  fail(ErrorKind::kUnsupported, "path: not in this version yet");
+nlohmann::json run(const Settings& settings, const cli::Context& context) {
+  Session session(Session::Use::kRead, "path", context);
+  const auto path = model_store::locate_model(
+      session.layout(), model_store::model_name_from_identifier(settings.model));
+  if (!context.json) fmt::print("{}\n", path.string());  // also when quiet: it is the result
+  return {{"path", path.string()}};
 }
 
 }  // namespace

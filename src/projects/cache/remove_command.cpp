@@ -1,10 +1,14 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
 #include "core/base/error.h"
+#include "core/files/disk_space.h"
+#include "core/model_store/upkeep/removal.h"
 #include "projects/cache/command.h"
+#include "projects/cache/publish.h"
 #include "projects/cache/session.h"
 
 namespace toolkit::cache {
@@ -17,8 +21,30 @@ struct Settings {
   Options options;
 };
 
-nlohmann::json run(const Settings&, const cli::Context&) {
-  fail(ErrorKind::kUnsupported, "remove: not in this version yet");
+nlohmann::json run(const Settings& settings, const cli::Context& context) {
+  const auto name = model_store::model_name_from_identifier(settings.model);
+  const bool dry_run = settings.options.dry_run;
+  Session session(dry_run ? Session::Use::kRead : Session::Use::kDecide, "remove " + name.uri(),
+                  context);
+  const auto model = session.registry().find(name);
+  // Refused before anything is asked or withdrawn.
+  if (model && !settings.force) model_store::refuse_linked(*model);
+  model_store::FreedSpace space;
+  space.add(session.layout().model_folder(model ? model->name : name));
+  if (model && !dry_run)
+    confirm(fmt::format("Remove {} ({}, frees {})?", name.uri(),
+                        files::shown_bytes(model->size_bytes), files::shown_bytes(space.bytes())),
+            settings.options, context);
+  uint64_t freed = space.bytes();
+  if (!model && dry_run) fail(ErrorKind::kNotFound, "{} is not in the cache", name.uri());
+  if (!dry_run) {
+    if (model) withdraw_everywhere(session, *model);
+    freed = model_store::remove_model(session.registry(), session.layout(), name, settings.force);
+  }
+  if (!context.quiet)
+    fmt::print("{} {}: {} {}\n", dry_run ? "Would remove" : "Removed", name.uri(),
+               files::shown_bytes(freed), dry_run ? "would be freed" : "freed");
+  return {{"model", name.uri()}, {"freed_bytes", freed}, {"dry_run", dry_run}};
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
-#include "core/base/error.h"
+#include "core/model_store/sharing/disk_use.h"
 #include "projects/cache/command.h"
 #include "projects/cache/session.h"
+#include "projects/cache/stats_page.h"
+#include "projects/cache/stores.h"
 
 namespace toolkit::cache {
 
@@ -15,8 +18,14 @@ struct Settings {
   Options options;
 };
 
-nlohmann::json run(const Settings&, const cli::Context&) {
-  fail(ErrorKind::kUnsupported, "stats: not in this version yet");
+nlohmann::json run(const Settings& settings, const cli::Context& context) {
+  Session session(Session::Use::kRead, "stats", context);
+  const auto inventories = read_stores(session);
+  const model_store::DiskUse use =
+      model_store::measure_disk_use(inventories, session.registry().cloned_bytes());
+  if (!context.quiet)
+    fmt::print("{}", to_page(use, inventories, settings.options.verbose, context.color));
+  return to_json(use, inventories);
 }
 
 }  // namespace

@@ -1,10 +1,16 @@
+#include <fmt/format.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
+#include "core/base/progress.h"
+#include "core/files/disk_space.h"
+#include "core/files/safe_path.h"
+#include "core/model_store/upkeep/verify.h"
 #include "projects/cache/command.h"
+#include "projects/cache/page.h"
 #include "projects/cache/session.h"
 
 namespace toolkit::cache {
@@ -16,8 +22,53 @@ struct Settings {
   Options options;
 };
 
-nlohmann::json run(const Settings&, const cli::Context&) {
-  fail(ErrorKind::kUnsupported, "verify: not in this version yet");
+using model_store::Fault;
+using model_store::VerifyReport;
+
+void print_report(const VerifyReport& report, bool color) {
+  Page page(color);
+  for (const Fault& fault : report.faults) {
+    page.line(fmt::format("{}: {}", fault.model.uri(), files::escaped(fault.file)), Tone::kFault);
+    page.row("expected", fault.expected);
+    page.row("found", files::escaped(fault.found));
+    page.row("next", fault.next_step);
+  }
+  page.line(
+      fmt::format("{}, {}, {} read: {}", counted(static_cast<uint64_t>(report.models), "model"),
+                  counted(static_cast<uint64_t>(report.files), "file"),
+                  files::shown_bytes(report.bytes),
+                  report.faults.empty() ? "all as they were published"
+                                        : counted(report.faults.size(), "fault")),
+      report.faults.empty() ? Tone::kGood : Tone::kFault);
+  fmt::print("{}", page.text());
+}
+
+nlohmann::json run(const Settings& settings, const cli::Context& context) {
+  Session session(Session::Use::kNote, "verify", context);
+  std::vector<model_store::ModelName> names;
+  for (const std::string& text : settings.models)
+    names.push_back(model_store::model_name_from_identifier(text));
+  Progress progress("verifying", 1000, context.quiet);
+  const VerifyReport report = model_store::verify_models(
+      session.registry(), session.layout(), names, model_store::VerifyDepth::kContents,
+      [&](uint64_t done, uint64_t total) {
+        progress.update(total == 0 ? 1000 : static_cast<int64_t>(done * 1000 / total),
+                        files::shown_bytes(done) + " of " + files::shown_bytes(total));
+      });
+  progress.finish("");
+  if (!context.quiet) print_report(report, context.color);
+  nlohmann::json faults = nlohmann::json::array();
+  for (const Fault& fault : report.faults)
+    faults.push_back({{"model", fault.model.uri()},
+                      {"file", fault.file},
+                      {"expected", fault.expected},
+                      {"found", fault.found},
+                      {"next_step", fault.next_step}});
+  return {{"ok", report.faults.empty()},
+          {"models", report.models},
+          {"files", report.files},
+          {"bytes", report.bytes},
+          {"faults", faults}};
 }
 
 }  // namespace

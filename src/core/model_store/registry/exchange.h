@@ -18,8 +18,8 @@ struct ImportReport {
 };
 
 /// Takes apps and usage over; models are only named in the report. Throws Error(kUserInput) before
-/// anything is written when the text is not such an export.
-ImportReport import_registry(Registry& registry, const std::string& text,
-                             const std::string& source);
+/// anything is written when the text is not such an export. A dry run only reports.
+ImportReport import_registry(Registry& registry, const std::string& text, const std::string& source,
+                             bool dry_run);
 
 }  // namespace toolkit::model_store

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model_store/inventory.h"
@@ -15,7 +17,7 @@ namespace toolkit::model_store {
 /// Something `clean` would remove.
 struct CleanItem {
   enum class What { kModel, kPart, kTemporary, kDanglingLink, kJournal } what = What::kModel;
-  std::string label;  // identifier or file name
+  std::string label;  // a model's name (uri) or a file's
   std::filesystem::path path;
   uint64_t size_bytes = 0, freed_bytes = 0;  // freed: 0 while another name holds the content
   std::string reason;                        // "no app uses it, last used 45 days ago"
@@ -26,6 +28,8 @@ struct CleanPlan {
   std::vector<std::string>
       kept;  // "<identifier>: linked by app X", "problems in Ollama's store: ..."
   uint64_t freed_bytes = 0, size_after_bytes = 0;
+  /// Every inode seen, for forgetting hashes of those that are gone; empty: nothing is forgotten.
+  std::set<std::pair<uint64_t, uint64_t>> inodes;
 };
 
 /// What nobody uses: models with no app, not published to a program that lists them, unused for
@@ -38,9 +42,5 @@ CleanPlan plan_clean(Registry& registry, const Layout& layout, const Settings& s
 /// Under the exclusive store lock; every item is judged once more before it goes. Returns freed
 /// bytes.
 uint64_t apply_clean(Registry& registry, const Layout& layout, const CleanPlan& plan);
-
-/// One model out of our store: row, then folder. Throws Error(kUserInput) naming the apps that use
-/// it.
-void remove_model(Registry& registry, const Layout& layout, const ModelName& name, bool force);
 
 }  // namespace toolkit::model_store

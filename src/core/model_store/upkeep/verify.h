@@ -21,9 +21,13 @@ struct VerifyReport {
   std::vector<Fault> faults;  // size, digest, missing, unreadable, link that leads nowhere
 };
 
-/// Reads every file again and compares; damaged models are marked, nothing is removed.
+enum class VerifyDepth { kSizes, kContents };
+
+/// Reads every file again and compares (with kSizes: looks whether it is there in full); models
+/// with faults are marked damaged or missing unless the registry is only read, whole ones ready
+/// again; nothing is removed. Throws Error(kNotFound) for a name that is not in the cache.
 VerifyReport verify_models(Registry& registry, const Layout& layout,
-                           const std::vector<ModelName>& only,
+                           const std::vector<ModelName>& only, VerifyDepth depth,
                            const std::function<void(uint64_t done, uint64_t total)>& progress);
 
 }  // namespace toolkit::model_store
