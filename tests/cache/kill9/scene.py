@@ -8,8 +8,10 @@ import random
 import shutil
 import sqlite3
 import subprocess
+import sys
 
 MIB = 1 << 20
+SERVER = pathlib.Path(__file__).resolve().parent.parent / "servers" / "hub_server.py"
 OLD = 3 * 24 * 3600  # seconds: beyond every grace
 
 
@@ -32,12 +34,27 @@ class Scene:
         self.environment = {
             "HOME": str(self.home), "PATH": os.environ.get("PATH", ""), "TMPDIR": str(root),
             "MLX_CACHE_DIR": str(self.cache), "MLX_INFRASTRUCTURE_HOME": str(self.home / ".mlx-infrastructure"),
-            "HF_HOME": str(self.home / "hf"), "OLLAMA_MODELS": str(self.home / "ollama"), "HF_HUB_OFFLINE": "1",
-            "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+            "HF_HOME": str(self.home / "hf"), "OLLAMA_MODELS": str(self.home / "ollama"), "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
         self.app = self.home / "app"
         self.sources = [self.home / "sources" / name for name in ("one", "two")]
         self.foreign: dict[pathlib.Path, str] = {}
         self.build()
+        self.start_hub()
+
+    def start_hub(self) -> None:
+        """A hub on the loopback with one model that is nowhere else."""
+        folder = self.root / "repositories" / "org" / "other" / "main"
+        folder.mkdir(parents=True)
+        for name, content in {"config.json": b'{"model_type":"llama"}', "a.safetensors": self.random.randbytes(3 * MIB),
+                              "b.safetensors": self.random.randbytes(2 * MIB)}.items():
+            (folder / name).write_bytes(content)
+        self.hub = subprocess.Popen([sys.executable, str(SERVER), "--repos", str(self.root / "repositories")],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.environment["HF_ENDPOINT"] = json.loads(self.hub.stdout.readline())["hub"]
+
+    def close(self) -> None:
+        self.hub.stdin.close()
+        self.hub.wait(timeout=20)
 
     # -- what lies there --------------------------------------------------------------------------
 
