@@ -35,6 +35,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 
+class Server(ThreadingHTTPServer):
+    """Clients that go in the middle of an answer are part of the tests."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address) -> None:
+        pass
+
+
 class Registry:
     """Both origins, the rules and the record."""
 
@@ -45,10 +54,9 @@ class Registry:
         self.lock = threading.Lock()
         self.servers = {name: self.start(name) for name in ("registry", "cdn")}
 
-    def start(self, name: str) -> ThreadingHTTPServer:
+    def start(self, name: str) -> Server:
         handler = type(name.capitalize() + "Handler", (Handler,), {"registry": self, "server_name_here": name})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
 
@@ -143,7 +151,9 @@ class Handler(BaseHTTPRequestHandler):
         elif self.command == "HEAD":
             self.answer_blob(last.replace(":", "-"), rule)
         else:
-            place = f"{self.registry.url('cdn')}/data/{last.replace(':', '-')}?X-Signature=signed-secret"
+            # Another host name: a client of the same host may follow at once and keep its token.
+            cdn = self.registry.url("cdn").replace("127.0.0.1", "localhost")
+            place = f"{cdn}/data/{last.replace(':', '-')}?X-Signature=signed-secret"
             self.send(307, {"Location": place}, b"", rule)
 
     def answer_blob(self, name: str, rule: dict) -> None:
