@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
+#include "core/base/log.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/files/disk_space.h"
@@ -90,7 +91,13 @@ Offer make_offer(http::Client& client, Session& session, const ModelName& name,
 FetchPlan make_plan(Session& session, Offer offer) {
   const bool local = offer.name.source == Source::kLocal;
   if (local) return plan_fetch(session.layout(), session.registry(), std::move(offer), {});
-  CopyFinder finder(session, read_stores(session));
+  std::vector<model_store::Inventory> stores;
+  try {
+    stores = read_stores(session);
+  } catch (const Error& error) {  // no reason not to fetch
+    log_warning("copies on this machine are not looked for: {}", error.what());
+  }
+  CopyFinder finder(session, std::move(stores));
   return plan_fetch(session.layout(), session.registry(), std::move(offer), std::ref(finder));
 }
 

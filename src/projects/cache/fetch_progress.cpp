@@ -87,7 +87,7 @@ struct FetchProgress::State {
     file.done = resumed_bytes;
     resumed += resumed_bytes;
     file.rate.restart(seconds(), resumed_bytes);
-    if (resumed_bytes > 0)
+    if (resumed_bytes > 0 && resumed_bytes < file.total)
       note(fmt::format("{}: goes on after {}", file.label, files::shown_bytes(resumed_bytes)));
   }
 
