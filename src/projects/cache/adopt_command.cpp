@@ -71,15 +71,20 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   const bool there = model_store::store_is_there(model_store::default_layout());
   const Session::Use look = there ? Session::Use::kNote : Session::Use::kRead;
   Session session(options.dry_run ? look : Session::Use::kAdd, title, context);
-  SharingResult shared =
-      share_duplicates(session, stores_with_folder(session, folder),
-                       {.title = title, .link = settings.link, .options = options}, context);
+  const auto inventories = stores_with_folder(session, folder);
+  const std::vector<std::string>& problems = inventories.back().problems;
+  SharingResult shared = share_duplicates(
+      session, inventories, {.title = title, .link = settings.link, .options = options}, context);
   // What other stores hold was never asked to change.
   std::erase_if(shared.plan.left_alone,
                 [&](const model_store::LeftAlone& file) { return !lies_below(file.path, folder); });
-  if (!context.quiet && !context.json)
-    print_sharing(shared, options, "mlx-cache adopt " + shown_path(folder) + " --undo");
+  if (!context.quiet && !context.json) {
+    for (const std::string& problem : problems) fmt::print("warning: {}\n", problem);
+    print_sharing(shared, options,
+                  "mlx-cache adopt " + files::escaped(shown_path(folder)) + " --undo");
+  }
   nlohmann::json result = sharing_to_json(shared);
+  result["problems"] = problems;
   result["folder"] = files::escaped(folder.string());
   result["dry_run"] = options.dry_run;
   return result;

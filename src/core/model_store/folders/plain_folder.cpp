@@ -155,7 +155,13 @@ Inventory read_plain_folder(const fs::path& root) {
   } catch (const std::exception& error) {  // unreadable root, or beyond the limits of a walk
     inventory.problems.emplace_back(error.what());
   }
-  for (const auto& [path, found] : folders) add_models(path, found, inventory.models);
+  for (const auto& [path, found] : folders) {
+    try {
+      add_models(path, found, inventory.models);
+    } catch (const Error& error) {  // a name that cannot be written down; the others are fine
+      inventory.problems.emplace_back(error.what());
+    }
+  }
   return inventory;
 }
 
