@@ -80,18 +80,18 @@ std::vector<Inventory> read_stores(Session& session) {
   std::vector<Inventory> found = {read_own_store(session)};
   if (settings.huggingface_sync)
     found.push_back(model_store::hub::read_cache(environment.hub_cache));
-  if (settings.ollama_sync) {
+  if (settings.ollama_sync)
     found.push_back(model_store::ollama::read_store(environment.ollama_models));
-    // Looked at only when nobody says where Ollama's models are.
-    if (environment.ollama_models == expanded_path("~/.ollama/models"))
-      found.push_back(model_store::ollama::read_store(kOllamaService));
-  }
   if (settings.lm_studio_sync)
     found.push_back(model_store::read_lm_studio(environment.lm_studio_home));
-  for (const char* jan : kJanData) found.push_back(model_store::read_jan(expanded_path(jan)));
-  std::erase_if(found, [](const Inventory& one) {
-    return !one.present && one.problems.empty() && one.place != Place::kCache;
-  });
+  // Only where they are: nothing of ours is ever published there.
+  const auto add_present = [&](Inventory inventory) {
+    if (inventory.present || !inventory.problems.empty()) found.push_back(std::move(inventory));
+  };
+  // Ollama's service, when nobody says where Ollama's models are.
+  if (settings.ollama_sync && environment.ollama_models == expanded_path("~/.ollama/models"))
+    add_present(model_store::ollama::read_store(kOllamaService));
+  for (const char* jan : kJanData) add_present(model_store::read_jan(expanded_path(jan)));
   std::vector<fs::path> roots = {resolved(session.layout().root)};
   for (const Inventory& one : found)
     if (one.place != Place::kJan) roots.push_back(resolved(one.root));
