@@ -1,5 +1,7 @@
 #include "projects/cache/share_duplicates.h"
 
+#include <optional>
+
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
 #include "core/base/progress.h"
@@ -18,12 +20,13 @@ model_store::SharingPlan plan_with_memory(Session& session,
                                           const std::vector<model_store::Inventory>& inventories,
                                           const SharingRequest& request, bool quiet,
                                           uint64_t& read_bytes) {
-  Progress progress("reading MB", 0, quiet);
+  std::optional<Progress> progress;  // nothing is said when every hash was remembered
   const auto hash_of = [&](const StoredFile& file) -> hash::Digest {
     std::optional<std::string> sha256 = session.hashes().recall(file.identity);
     if (!sha256) {
+      if (!progress) progress.emplace("reading MB", 0, quiet);
       sha256 = session.hashes().of(file.path, [&](uint64_t done) {
-        progress.update(static_cast<int64_t>(read_bytes + done) / kMegabyte, file.name);
+        progress->update(static_cast<int64_t>(read_bytes + done) / kMegabyte, file.name);
       });
       read_bytes += file.identity.size_bytes;
     }
@@ -31,7 +34,7 @@ model_store::SharingPlan plan_with_memory(Session& session,
   };
   auto plan = model_store::plan_sharing(
       inventories, hash_of, {.link = narrower_link(session.settings().link, request.link)});
-  progress.finish();
+  if (progress) progress->finish();
   return plan;
 }
 

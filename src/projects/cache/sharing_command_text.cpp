@@ -103,7 +103,9 @@ nlohmann::json sharing_to_json(const SharingResult& result) {
           {"freed_bytes", result.report.freed_bytes},
           {"read_bytes", result.read_bytes},
           {"journal", result.report.journal},
-          {"interrupted", result.interrupted}};
+          {"interrupted", result.interrupted},
+          {"stopped", escaped(result.report.stopped)},
+          {"ok", result.report.stopped.empty()}};
 }
 
 void print_sharing(const SharingResult& result, const Options& options, const std::string& undo) {
@@ -116,6 +118,8 @@ void print_sharing(const SharingResult& result, const Options& options, const st
   }
   print_left(result.plan.left_alone, options.verbose);
   print_left(result.report.skipped, true);
+  if (!result.report.stopped.empty())
+    fmt::print("error: stopped early, the rest is as it was: {}\n", escaped(result.report.stopped));
   if (result.interrupted) fmt::print("Interrupted: the rest is as it was.\n");
 }
 

@@ -70,9 +70,9 @@ void print_found(const std::vector<model_store::Inventory>& inventories,
     for (const std::string& problem : inventory.problems) fmt::print("warning: {}\n", problem);
   for (const FoundModel& model : found)
     if (options.verbose || model.what != FoundModel::What::kKnown)
-      fmt::print("{}  {} ({}){}{}\n", kWhat[static_cast<size_t>(model.what)],
-                 files::escaped(model.uri), model.program, model.reason.empty() ? "" : ": ",
-                 files::escaped(model.reason));
+      fmt::print("{}{}  {} ({}){}{}\n", options.dry_run ? "would be " : "",
+                 kWhat[static_cast<size_t>(model.what)], files::escaped(model.uri), model.program,
+                 model.reason.empty() ? "" : ": ", files::escaped(model.reason));
 }
 
 nlohmann::json run(const Settings& settings, const cli::Context& context) {

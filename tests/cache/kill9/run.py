@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments of add (from disk and by download), sync, adopt, clean and remove: nothing is lost, damaged or left behind.
+"""kill -9 at random moments of add (from disk and by download), sync and its undo, adopt, clean and remove: nothing is lost, damaged or left behind.
 
     run.py --program build/release/bin/mlx-cache --moments 200
 
@@ -80,6 +80,21 @@ class Sync(Verb):
             raise Fault(f"sync ended, {len(inodes)} copies are left")
 
 
+class Undo(Verb):
+    def prepare(self, scene):
+        scene.run("add", f"file://{scene.sources[0]}")
+        scene.copies_again()
+        scene.run("sync", "--yes")
+
+    def command(self, scene):
+        return ["sync", "--undo", "--yes"]
+
+    def ended(self, scene):
+        if shared := [path for path in scene.foreign if path.stat().st_nlink > 1 and scene.home / "sources" not in path.parents
+                      and path.stat().st_size > 1 << 20]:
+            raise Fault(f"undo ended, still shared: {shared}")
+
+
 class Adopt(Verb):
     def prepare(self, scene):
         for source in scene.sources:
@@ -120,7 +135,7 @@ class Remove(Verb):
             raise Fault("remove ended, the model is still there")
 
 
-VERBS = {"add": Add(), "download": Download(), "sync": Sync(), "adopt": Adopt(), "clean": Clean(), "remove": Remove()}
+VERBS = {"add": Add(), "download": Download(), "sync": Sync(), "undo": Undo(), "adopt": Adopt(), "clean": Clean(), "remove": Remove()}
 
 
 def has_clones(folder: pathlib.Path) -> bool:

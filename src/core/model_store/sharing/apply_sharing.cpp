@@ -1,5 +1,4 @@
-#include <optional>
-
+#include "core/base/error.h"
 #include "core/base/interrupt.h"
 #include "core/base/log.h"
 #include "core/model_store/sharing/sharing_plan.h"
@@ -46,14 +45,21 @@ SharingReport apply_sharing(const SharingPlan& plan, const std::filesystem::path
   if (total == 0) return report;
   files::ReplaceJournal journal(journal_folder, title);
   report.journal = journal.id();
-  for (const Duplicate& duplicate : plan.duplicates) {
-    for (size_t i = 0; i < duplicate.replace.size(); ++i) {
-      if (InterruptGuard::requested()) break;
-      replace_one(journal, duplicate, i, report);
-      if (progress) progress(++done, total);
+  try {
+    for (const Duplicate& duplicate : plan.duplicates) {
+      for (size_t i = 0; i < duplicate.replace.size(); ++i) {
+        if (InterruptGuard::requested()) break;
+        replace_one(journal, duplicate, i, report);
+        if (progress) progress(++done, total);
+      }
     }
+    journal.finish();
+  } catch (const Error& error) {
+    // Without a journal nothing more is replaced; what was done stands and is told.
+    if (error.kind() != ErrorKind::kIo) throw;
+    log_error("{}", error.what());
+    report.stopped = error.what();
   }
-  journal.finish();
   return report;
 }
 

@@ -62,6 +62,7 @@ struct SharingReport {
   std::string journal;  // id for undo; empty: nothing to do
   std::vector<SharedFile> replaced;
   std::vector<LeftAlone> skipped;  // changed meanwhile, refused by the file system
+  std::string stopped;             // why it ended early: the journal cannot be written; or empty
   uint64_t freed_bytes = 0;
 };
 

@@ -1,7 +1,10 @@
 #include "core/model_store/sharing/sharing_plan.h"
 
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -259,6 +262,29 @@ TEST_SUITE("unit") {
     CHECK(contains(report.skipped[0].reason, "changed since its content was compared"));
     CHECK(shared(ours, good));
     CHECK(read_file(gone).starts_with("edit"));
+  }
+
+  TEST_CASE("sharing: a journal that cannot be written ends it, what was done is told") {
+    Machine machine;
+    machine.add(Place::kCache, "ours", weights('a'));
+    const fs::path hub = machine.add(Place::kHub, "hub", weights('a'));
+    const SharingPlan plan = machine.plan();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // The header of the journal fits, the first step does not.
+      const rlimit limit{100, 100};
+      ::setrlimit(RLIMIT_FSIZE, &limit);
+      ::signal(SIGXFSZ, SIG_IGN);
+      const auto report = apply_sharing(plan, machine.folder.path / "journal", "sync");
+      ::_exit(contains(report.stopped, "cannot write the journal") && report.replaced.empty() ? 7
+                                                                                              : 8);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(WEXITSTATUS(status) == 7);
+    CHECK(files::recover_journals(machine.folder.path / "journal") == 1);
+    CHECK(!shared(machine.folder.path / "ours", hub));
+    CHECK(machine.share().replaced.size() == 1);
   }
 
   TEST_CASE("sharing: another owner and a closed folder are left with the reason") {
