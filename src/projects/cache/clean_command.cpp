@@ -13,6 +13,7 @@
 #include "projects/cache/command.h"
 #include "projects/cache/page.h"
 #include "projects/cache/publish.h"
+#include "projects/cache/rests.h"
 #include "projects/cache/session.h"
 #include "projects/cache/stores.h"
 
@@ -98,6 +99,8 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   const CleanPlan plan = model_store::plan_clean(session.registry(), session.layout(), rules,
                                                  other_stores(session), model_store::now_s());
   if (!context.quiet) print_plan(plan, settings.options.verbose, context.color);
+  // Never looked at by anyone: no question is asked for them.
+  if (!dry_run) remove_rests(find_rests(session.environment()));
   if (dry_run || plan.items.empty()) return to_json(plan, plan.freed_bytes, dry_run);
   confirm(fmt::format("Remove {} ({})?", counted(plan.items.size(), "item"),
                       files::shown_bytes(plan.freed_bytes)),

@@ -10,6 +10,7 @@
 #include "projects/cache/add_again.h"
 #include "projects/cache/command.h"
 #include "projects/cache/page.h"
+#include "projects/cache/rests.h"
 #include "projects/cache/session.h"
 
 namespace toolkit::cache {
@@ -39,7 +40,12 @@ model_store::RepairReport repair(const Settings& settings, const cli::Context& c
   const bool dry_run = settings.options.dry_run;
   // Its registry is not opened here: it may be what is broken.
   const Session session(dry_run ? Session::Use::kRead : Session::Use::kDecide, "repair", context);
-  return model_store::repair_store(session.layout(), dry_run);
+  model_store::RepairReport report = model_store::repair_store(session.layout(), dry_run);
+  const auto rests = find_rests(session.environment());
+  for (const auto& rest : rests)
+    report.done.push_back("removed " + rest.string() + ": left by a process that was ended");
+  if (!dry_run) remove_rests(rests);
+  return report;
 }
 
 nlohmann::json run(const Settings& settings, const cli::Context& context) {
