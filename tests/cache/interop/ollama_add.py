@@ -120,6 +120,10 @@ def add_what_ollama_has(machine: Machine, ollama: Ollama, served: Served) -> Non
     check(not any("/data/" in line["path"] for line in served.asked()), "no blob is asked for")
     check(not weights.is_symlink() and weights.samefile(blob(machine, served.weights)), "the file is Ollama's own")
     check(machine.used_bytes() - before < 500_000, "no copy")
+    machine.run("remove", f"ollama://{name}", "--yes")
+    check(ollama.names() == [name] and ollama.generate(name)["eval_count"] > 0,
+          "removing ours takes nothing that Ollama had before")
+    machine.run("add", f"ollama://{name}")
     ollama.command("rm", name)
     check(sha256_of(weights) == served.weights, "now it outlives `ollama rm`")
     machine.run("remove", f"ollama://{name}", "--yes")

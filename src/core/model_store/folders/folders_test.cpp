@@ -130,10 +130,19 @@ TEST_CASE("a GGUF of ours is shown to LM Studio by hard link and taken back by i
   CHECK(std::distance(fs::directory_iterator(folder), fs::directory_iterator()) == 1);
   CHECK(publish_to_lm_studio(home, metadata, root.path / "store") == folder);  // once more
   root.write("lmstudio/models/ollama/tiny-1b/own.gguf", "the user's");
+  // Downloaded by LM Studio, then made one file with ours by sync: stays when ours goes.
+  fs::create_directories(home / "models/ollama/other-1b");
+  fs::create_hard_link(root.path / "store/model.gguf",
+                       home / "models/ollama/other-1b/other-1b.gguf");
+  const Metadata other = metadata_of("ollama://other:1b", root.path / "store");
+  publish_to_lm_studio(home, other, root.path / "store");
+  CHECK(withdraw_from_lm_studio(home, other, root.path / "store") == 0);
+  CHECK(fs::exists(home / "models/ollama/other-1b/other-1b.gguf"));
   CHECK(withdraw_from_lm_studio(home, metadata, root.path / "store") == 1);
   CHECK_FALSE(fs::exists(folder / "tiny-1b.gguf"));
   CHECK(fs::exists(folder / "own.gguf"));
   CHECK(fs::exists(root.path / "store/model.gguf"));
+  CHECK_FALSE(fs::exists(home / ".mlx-cache"));
 }
 
 TEST_CASE("LM Studio gets safetensors only when they are MLX's; another file there stays") {

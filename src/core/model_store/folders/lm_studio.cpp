@@ -78,6 +78,21 @@ std::map<std::string, fs::path> links_for(const Metadata& metadata, const fs::pa
   return links;
 }
 
+/// Which names in a model's folder there are ours. What LM Studio downloaded itself is not in it
+/// and is never taken back, though `sync` may have made it one file with ours.
+fs::path record_path(const fs::path& lm_studio_home, const fs::path& relative) {
+  return lm_studio_home / ".mlx-cache" / (relative.string() + ".json");
+}
+
+std::set<std::string> recorded_names(const fs::path& record) {
+  std::set<std::string> names;
+  const auto json = json_of(record);
+  if (json && json->is_object() && json->contains("files") && (*json)["files"].is_array())
+    for (const Json& name : (*json)["files"])
+      if (name.is_string()) names.insert(name.get<std::string>());
+  return names;
+}
+
 StoredModel stored_model(const fs::path& path, int level) {
   StoredModel model;
   model.name = local_model_name(path.string());
@@ -148,6 +163,8 @@ fs::path publish_to_lm_studio(const fs::path& lm_studio_home, const Metadata& me
   const fs::path models = lm_studio_models(lm_studio_home);
   const fs::path relative = two_levels(metadata);
   const files::Folder root = files::Folder::open_or_create(models);
+  const fs::path record = record_path(lm_studio_home, relative);
+  std::set<std::string> ours = recorded_names(record);
   for (const auto& [name, source] : links) {
     const std::string inside = (relative / name).string();
     if (root.find(inside)) continue;
@@ -161,6 +178,9 @@ fs::path publish_to_lm_studio(const fs::path& lm_studio_home, const Metadata& me
       folder.remove_file(temporary);
       throw;
     }
+    ours.insert(name);
+    fs::create_directories(record.parent_path());
+    write_file_atomically(record, Json{{"files", ours}}.dump() + "\n");
   }
   return models / relative;
 }
@@ -171,8 +191,11 @@ int withdraw_from_lm_studio(const fs::path& lm_studio_home, const Metadata& meta
   if (!files::resolved_identity(models)) return 0;
   const fs::path relative = two_levels(metadata);
   const files::Folder root = files::Folder::open(models);
+  const fs::path record = record_path(lm_studio_home, relative);
+  const std::set<std::string> made = recorded_names(record);
   int removed = 0;
   for (const auto& [name, source] : links_for(metadata, model_folder)) {
+    if (!made.contains(name)) continue;
     const auto there = root.find((relative / name).string());
     const auto ours = files::resolved_identity(source);
     if (there && ours && files::same_file(*there, *ours))
@@ -181,7 +204,10 @@ int withdraw_from_lm_studio(const fs::path& lm_studio_home, const Metadata& meta
     for (fs::path above = fs::path(name).parent_path(); !above.empty(); above = above.parent_path())
       if (!fs::remove(models / relative / above, ignored)) break;
   }
-  std::error_code ignored;  // only empty folders go
+  std::error_code ignored;
+  if (fs::remove(record, ignored) && fs::remove(record.parent_path(), ignored))
+    fs::remove(lm_studio_home / ".mlx-cache", ignored);
+  // Only empty folders go.
   if (fs::remove(models / relative, ignored)) fs::remove(models / relative.parent_path(), ignored);
   return removed;
 }

@@ -17,13 +17,14 @@ Inventory read_lm_studio(const std::filesystem::path& lm_studio_home);
 
 /// Links the weights to <models>/<publisher>/<model>/ (hard link, clone, copy; a symlink shows as 0
 /// bytes there and its loss blocks the app). Only what LM Studio can run: GGUF files, or all of a
-/// model that is converted to MLX. What lies there already stays. Returns the folder; empty if the
-/// model does not fit.
+/// model that is converted to MLX. What lies there already stays; what is made is noted in
+/// <home>/.mlx-cache/. Returns the folder; empty if the model does not fit.
 std::filesystem::path publish_to_lm_studio(const std::filesystem::path& lm_studio_home,
                                            const Metadata& metadata,
                                            const std::filesystem::path& model_folder);
 
-/// Removes the names that publish_to_lm_studio() made: those whose inode is ours. Returns how many.
+/// Removes the names that publish_to_lm_studio() made: those it noted and whose inode is ours
+/// still. Returns how many.
 int withdraw_from_lm_studio(const std::filesystem::path& lm_studio_home, const Metadata& metadata,
                             const std::filesystem::path& model_folder);
 

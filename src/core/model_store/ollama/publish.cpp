@@ -8,6 +8,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/checkpoint/gguf_header.h"
 #include "core/files/folder.h"
 #include "core/files/safe_path.h"
@@ -190,14 +191,51 @@ std::string place_blob(const files::Folder& blobs, const Blob& blob) {
   }
 }
 
-/// Empty if nothing is there or it is no manifest.
-std::optional<Manifest> present_manifest(const fs::path& path) {
+/// What lies at a manifest's place, whoever wrote it.
+std::optional<std::string> present_manifest(const fs::path& path) {
+  if (!files::resolved_identity(path)) return std::nullopt;
+  return read_file(path, kLongestManifest);
+}
+
+/// Whether that manifest is of the model with this GGUF.
+bool is_of_model(const std::string& manifest, const hash::Digest& gguf) {
   try {
-    if (!files::resolved_identity(path)) return std::nullopt;
-    return parse_manifest(read_file(path, kLongestManifest), path.string());
+    const Manifest parsed = parse_manifest(manifest, "manifest");
+    return parsed.model() && parsed.model()->digest == gguf;
   } catch (const Error&) {
-    return std::nullopt;
+    return false;
   }
+}
+
+/// Beside manifests/ and blobs/, where Ollama does not look: which manifests are ours, by their
+/// sha256. What Ollama pulled itself has no record and is never taken back, whatever it equals.
+fs::path record_path(const fs::path& ollama_models, const OllamaName& name) {
+  return ollama_models / ".mlx-cache" / name.host / name.name_space / name.model /
+         (name.tag + ".json");
+}
+
+bool is_recorded(const fs::path& ollama_models, const OllamaName& name,
+                 const std::string& manifest) {
+  try {
+    const fs::path path = record_path(ollama_models, name);
+    const Json record = parse_json(read_file(path, size_t{1} << 16), path.string());
+    return record.is_object() && record.value("manifest", Json()) == digest_of(manifest).hex;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void write_record(const fs::path& ollama_models, const OllamaName& name,
+                  const std::string& manifest) {
+  const fs::path path = record_path(ollama_models, name);
+  fs::create_directories(path.parent_path());
+  write_file_atomically(path, Json{{"manifest", digest_of(manifest).hex}}.dump() + "\n");
+}
+
+/// Removes a file's folders up to `top` while they are empty.
+void remove_empty_folders(fs::path folder, const fs::path& top) {
+  std::error_code ignored;
+  for (; folder != top && fs::remove(folder, ignored); folder = folder.parent_path()) continue;
 }
 
 void place_manifest(const fs::path& ollama_models, const fs::path& path, const std::string& bytes) {
@@ -241,36 +279,44 @@ std::string publish(const fs::path& ollama_models, const OllamaName& name, const
   const Publication publication = publication_of(metadata, model_folder, gguf, projector);
   const fs::path path = manifest_path(ollama_models, name);
   const auto there = present_manifest(path);
-  if (publication.made && there &&
-      (!there->model() || there->model()->digest != publication.blobs[0].layer.digest))
+  const bool theirs =
+      there && *there != publication.manifest && !is_recorded(ollama_models, name, *there);
+  // A GGUF that Ollama has under this name keeps its own template and parameters.
+  const bool same_model =
+      theirs && publication.made && is_of_model(*there, publication.blobs[0].layer.digest);
+  if (theirs && !same_model)
     return fmt::format(
         "left alone: Ollama has another model of the name {}; `ollama rm` it to show this one",
         to_model_name(name).identifier);
   const files::Folder blobs = files::Folder::open_or_create(ollama_models / "blobs");
   remove_old_temporaries(blobs);
   std::map<std::string, int> kinds;
-  for (const Blob& blob : publication.blobs) ++kinds[place_blob(blobs, blob)];
-  // A model that Ollama has under this name keeps its own template and parameters.
-  if (!(publication.made && there)) place_manifest(ollama_models, path, publication.manifest);
+  for (const Blob& blob : publication.blobs)
+    if (!same_model || !blob.source.empty()) ++kinds[place_blob(blobs, blob)];
+  if (!theirs && there != publication.manifest) {
+    place_manifest(ollama_models, path, publication.manifest);
+    write_record(ollama_models, name, publication.manifest);
+  }
   return counted(kinds);
 }
 
 bool withdraw(const fs::path& ollama_models, const OllamaName& name, const Metadata& metadata,
               const fs::path& model_folder, const std::string& gguf, const std::string& projector) {
   const fs::path path = manifest_path(ollama_models, name);
-  if (!files::identity_of(path)) return false;
+  const auto there = present_manifest(path);
+  if (!there || !is_recorded(ollama_models, name, *there)) return false;
   const Publication publication = publication_of(metadata, model_folder, gguf, projector);
-  if (read_file(path, kLongestManifest) != publication.manifest) return false;
+  if (*there != publication.manifest) return false;
   std::vector<std::string> problems;
   const auto named = named_blobs(ollama_models, path, problems);
   if (!problems.empty()) return false;
   const files::Folder manifests = files::Folder::open(ollama_models / "manifests");
   manifests.remove_file(path.lexically_relative(ollama_models / "manifests").string());
-  // Empty folders above it go as Ollama's own `rm` lets them go.
+  remove_empty_folders(path.parent_path(), ollama_models / "manifests");  // as Ollama's own `rm`
+  const fs::path record = record_path(ollama_models, name);
   std::error_code ignored;
-  for (fs::path above = path.parent_path(); above != ollama_models / "manifests";
-       above = above.parent_path())
-    if (!fs::remove(above, ignored)) break;
+  fs::remove(record, ignored);
+  remove_empty_folders(record.parent_path(), ollama_models);
   const files::Folder blobs = files::Folder::open(ollama_models / "blobs");
   for (const Blob& blob : publication.blobs) {
     const std::string blob_name = "sha256-" + blob.layer.digest.hex;

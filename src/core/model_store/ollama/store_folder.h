@@ -39,15 +39,18 @@ std::set<std::string> named_blobs(const std::filesystem::path& ollama_models,
 /// links bring an old one). A model that came from a registry keeps its manifest byte for byte; for
 /// `gguf` (a file of the folder, with `projector` beside it or empty) config, template and manifest
 /// are made from its header. A blob that is there already counts after it was hashed; a damaged one
-/// is replaced by the right one. Ollama need not run. Returns what was done: "2 blobs, hard link".
-/// Throws Error(kUserInput | kIo): what is missing in the folder, a store that cannot be written.
+/// is replaced by the right one. Another model that Ollama has under the name is left alone; what
+/// is made is noted in <root>/.mlx-cache/. Ollama need not run. Returns what was done: "2 hard
+/// link". Throws Error(kUserInput | kIo): what is missing in the folder, a store that cannot be
+/// written.
 std::string publish(const std::filesystem::path& ollama_models, const OllamaName& name,
                     const Metadata& metadata, const std::filesystem::path& model_folder,
                     const std::string& gguf = {}, const std::string& projector = {});
 
-/// Removes the manifest that publish() wrote (compared byte by byte) and then blobs that no
-/// manifest names and whose inode is ours, or which publish() made. Does nothing while any manifest
-/// cannot be read. Parameters as for publish(). Returns whether the manifest was removed.
+/// Removes the manifest that publish() wrote (by its record, compared byte by byte; what Ollama
+/// pulled itself stays) and then blobs that no manifest names and whose inode is ours, or which
+/// publish() made. Does nothing while any manifest cannot be read. Parameters as for publish().
+/// Returns whether the manifest was removed.
 bool withdraw(const std::filesystem::path& ollama_models, const OllamaName& name,
               const Metadata& metadata, const std::filesystem::path& model_folder,
               const std::string& gguf = {}, const std::string& projector = {});

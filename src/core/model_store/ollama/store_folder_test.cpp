@@ -223,6 +223,38 @@ TEST_CASE("a model from a registry keeps its manifest byte for byte") {
   CHECK(contains(refusal_of([&] { publish(other, name, own.metadata, own.path); }), "model.gguf"));
 }
 
+TEST_CASE("what Ollama pulled itself is never taken back, though it is the same to the last byte") {
+  Store store;
+  const std::string text = store.manifest("registry.ollama.ai/library/t/1", {"model"}, "a");
+  OwnModel own{store.folder.path / "own", {}};
+  own.metadata.name = parse_model_name("ollama://t:1");
+  fs::create_directories(own.path);
+  const OllamaName name{"registry.ollama.ai", "library", "t", "1"};
+  for (const auto& [file, bytes] :
+       {std::pair<std::string, std::string>{"model.gguf", "amodel"}, {"config.json", "aconfig"}}) {
+    fs::create_hard_link(store.root / "blobs" / ("sha256-" + sha256_of(bytes)), own.path / file);
+    own.metadata.files.push_back(record(file, bytes));
+  }
+  store.folder.write("own/manifest.json", text);
+  own.metadata.files.push_back(record("manifest.json", text));
+  CHECK(contains(publish(store.root, name, own.metadata, own.path), "2 there already"));
+  CHECK_FALSE(withdraw(store.root, name, own.metadata, own.path));
+  CHECK(read_store(store.root).models.at(0).files.size() == 3);
+  // A newer one of ours does not take the place of theirs, but of our own older one.
+  own.metadata.files.back() = record("manifest.json", text + "\n");
+  store.folder.write("own/manifest.json", text + "\n");
+  CHECK(contains(publish(store.root, name, own.metadata, own.path), "left alone"));
+  CHECK(read_file(manifest_path(store.root, name)) == text);
+  const fs::path other = store.folder.path / "other";
+  publish(other, name, own.metadata, own.path);
+  own.metadata.files.back() = record("manifest.json", text);
+  store.folder.write("own/manifest.json", text);
+  publish(other, name, own.metadata, own.path);
+  CHECK(read_file(manifest_path(other, name)) == text);
+  CHECK(withdraw(other, name, own.metadata, own.path));
+  CHECK_FALSE(fs::exists(other / ".mlx-cache"));
+}
+
 TEST_CASE("a digest's place is no proof: a damaged blob is replaced, another user's model stays") {
   Store store;
   const OwnModel own = own_gguf(store.folder);
