@@ -20,6 +20,7 @@ Inventory read_cache(const std::filesystem::path& hub_cache);
 struct Published {
   std::filesystem::path snapshot;  // what snapshot_download(local_files_only=True) returns
   std::vector<std::string> links;  // "<file>: hard link" or why it had to be a copy
+  int hard_links = 0, clones = 0, copies = 0, already_there = 0;
 };
 
 /// Makes a model of our store visible to huggingface_hub: blobs/<etag> (hard link or clone, else
@@ -28,8 +29,9 @@ struct Published {
 Published publish(const std::filesystem::path& hub_cache, const Metadata& metadata,
                   const std::filesystem::path& model_folder);
 
-/// Takes back what publish() made and nobody else needs: refs, then the snapshot, then blobs that
-/// no other snapshot names and whose inode is ours.
+/// Takes back what publish() made and nobody else needs: the ref, then the snapshot, then blobs
+/// that no other snapshot names. What huggingface_hub had before, or names by another ref, stays;
+/// so does everything where publish() left no record.
 void withdraw(const std::filesystem::path& hub_cache, const Metadata& metadata,
               const std::filesystem::path& model_folder);
 
