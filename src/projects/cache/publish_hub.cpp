@@ -54,7 +54,7 @@ std::optional<PublishedTo> publish_to_hub(Session& session, const model_store::M
     check_space(model.local_path, hub, metadata->size_bytes());
     const auto published = model_store::hub::publish(hub, *metadata, model.local_path);
     for (const std::string& line : published.links) log_debug("{}: {}", kProgram, line);
-    session.registry().put_app(kProgram, hub);
+    session.registry().put_app(kProgram, hub, model_store::AppKind::kProgram);
     session.registry().use(model.name, hub);
     return PublishedTo{kProgram, summary_of(published)};
   } catch (const Error& error) {
