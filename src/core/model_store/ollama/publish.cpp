@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <span>
 
 #include "core/base/atomic_file.h"
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kThereAlready = "there already";
 constexpr size_t kLongestManifest = size_t{64} << 20;
 const files::LinkPolicy kPolicy = {files::LinkKind::kHardLink, files::LinkKind::kClone,
                                    files::LinkKind::kCopy};
@@ -171,7 +173,7 @@ void remove_old_temporaries(const files::Folder& folder) {
 /// once more.
 std::string place_blob(const files::Folder& blobs, const Blob& blob) {
   const std::string name = "sha256-" + blob.layer.digest.hex;
-  if (is_content(blobs.path() / name, blob)) return "there already";
+  if (is_content(blobs.path() / name, blob)) return kThereAlready;
   for (int attempt = 0;; ++attempt) {
     std::string temporary, how = "written";
     try {
@@ -207,29 +209,46 @@ bool is_of_model(const std::string& manifest, const hash::Digest& gguf) {
   }
 }
 
-/// Beside manifests/ and blobs/, where Ollama does not look: which manifests are ours, by their
-/// sha256. What Ollama pulled itself has no record and is never taken back, whatever it equals.
+/// Beside manifests/ and blobs/, where Ollama does not look: the manifest that is ours, by its
+/// sha256 and the file it was written to, and the blobs made with it. What Ollama pulled itself,
+/// even once more over ours, has another file or time and is never taken back.
 fs::path record_path(const fs::path& ollama_models, const OllamaName& name) {
   return ollama_models / ".mlx-cache" / name.host / name.name_space / name.model /
          (name.tag + ".json");
 }
 
-bool is_recorded(const fs::path& ollama_models, const OllamaName& name,
-                 const std::string& manifest) {
+Json record_for(const std::string& manifest, const fs::path& path) {
+  const auto identity = files::identity_of(path);
+  if (!identity) return {};
+  return {{"manifest", digest_of(manifest).hex},
+          {"inode", identity->inode},
+          {"mtime_ns", identity->mtime_ns}};
+}
+
+/// The blobs made with the manifest that lies there; empty if it is not ours.
+std::optional<std::set<std::string>> recorded_blobs(const fs::path& ollama_models,
+                                                    const OllamaName& name,
+                                                    const std::string& manifest) {
   try {
     const fs::path path = record_path(ollama_models, name);
-    const Json record = parse_json(read_file(path, size_t{1} << 16), path.string());
-    return record.is_object() && record.value("manifest", Json()) == digest_of(manifest).hex;
-  } catch (const Error&) {
-    return false;
+    Json record = parse_json(read_file(path, size_t{1} << 20), path.string());
+    std::set<std::string> made;
+    for (const Json& hex : record.at("blobs")) made.insert(hex.get<std::string>());
+    record.erase("blobs");
+    if (record != record_for(manifest, manifest_path(ollama_models, name))) return std::nullopt;
+    return made;
+  } catch (const std::exception&) {  // absent or not as we write it
+    return std::nullopt;
   }
 }
 
 void write_record(const fs::path& ollama_models, const OllamaName& name,
-                  const std::string& manifest) {
+                  const std::string& manifest, const std::set<std::string>& made) {
   const fs::path path = record_path(ollama_models, name);
+  Json record = record_for(manifest, manifest_path(ollama_models, name));
+  record["blobs"] = made;
   fs::create_directories(path.parent_path());
-  write_file_atomically(path, Json{{"manifest", digest_of(manifest).hex}}.dump() + "\n");
+  write_file_atomically(path, record.dump() + "\n");
 }
 
 /// Removes a file's folders up to `top` while they are empty.
@@ -261,14 +280,12 @@ std::string counted(const std::map<std::string, int>& kinds) {
   return text;
 }
 
-/// Whether publish() put this blob there: our inode, or a small text that we make.
-bool is_ours(const fs::path& path, const Blob& blob) {
+/// Whether a blob is one file with ours: linked before it was published again, or by `sync`.
+bool is_same_file(const fs::path& path, const fs::path& source) {
+  if (source.empty()) return false;
   const auto there = files::identity_of(path);
-  if (!there || there->kind != files::FileKind::kFile) return false;
-  if (blob.source.empty())
-    return there->size_bytes == blob.bytes.size() && read_file(path) == blob.bytes;
-  const auto ours = files::resolved_identity(blob.source);
-  return ours && files::same_file(*ours, *there);
+  const auto ours = files::resolved_identity(source);
+  return there && ours && files::same_file(*there, *ours);
 }
 
 }  // namespace
@@ -280,7 +297,7 @@ std::string publish(const fs::path& ollama_models, const OllamaName& name, const
   const fs::path path = manifest_path(ollama_models, name);
   const auto there = present_manifest(path);
   const bool theirs =
-      there && *there != publication.manifest && !is_recorded(ollama_models, name, *there);
+      there && *there != publication.manifest && !recorded_blobs(ollama_models, name, *there);
   // A GGUF that Ollama has under this name keeps its own template and parameters.
   const bool same_model =
       theirs && publication.made && is_of_model(*there, publication.blobs[0].layer.digest);
@@ -291,11 +308,16 @@ std::string publish(const fs::path& ollama_models, const OllamaName& name, const
   const files::Folder blobs = files::Folder::open_or_create(ollama_models / "blobs");
   remove_old_temporaries(blobs);
   std::map<std::string, int> kinds;
-  for (const Blob& blob : publication.blobs)
-    if (!same_model || !blob.source.empty()) ++kinds[place_blob(blobs, blob)];
+  std::set<std::string> made;
+  for (const Blob& blob : publication.blobs) {
+    if (same_model && blob.source.empty()) continue;
+    const std::string how = place_blob(blobs, blob);
+    ++kinds[how];
+    if (how != kThereAlready) made.insert(blob.layer.digest.hex);
+  }
   if (!theirs && there != publication.manifest) {
     place_manifest(ollama_models, path, publication.manifest);
-    write_record(ollama_models, name, publication.manifest);
+    write_record(ollama_models, name, publication.manifest, made);
   }
   return counted(kinds);
 }
@@ -304,7 +326,8 @@ bool withdraw(const fs::path& ollama_models, const OllamaName& name, const Metad
               const fs::path& model_folder, const std::string& gguf, const std::string& projector) {
   const fs::path path = manifest_path(ollama_models, name);
   const auto there = present_manifest(path);
-  if (!there || !is_recorded(ollama_models, name, *there)) return false;
+  const auto made = there ? recorded_blobs(ollama_models, name, *there) : std::nullopt;
+  if (!made) return false;
   const Publication publication = publication_of(metadata, model_folder, gguf, projector);
   if (*there != publication.manifest) return false;
   std::vector<std::string> problems;
@@ -320,8 +343,9 @@ bool withdraw(const fs::path& ollama_models, const OllamaName& name, const Metad
   const files::Folder blobs = files::Folder::open(ollama_models / "blobs");
   for (const Blob& blob : publication.blobs) {
     const std::string blob_name = "sha256-" + blob.layer.digest.hex;
-    if (!named.contains(blob.layer.digest.hex) && is_ours(blobs.path() / blob_name, blob))
-      blobs.remove_file(blob_name);
+    const bool ours = made->contains(blob.layer.digest.hex) ||
+                      is_same_file(blobs.path() / blob_name, blob.source);
+    if (ours && !named.contains(blob.layer.digest.hex)) blobs.remove_file(blob_name);
   }
   return true;
 }

@@ -48,8 +48,8 @@ std::string publish(const std::filesystem::path& ollama_models, const OllamaName
                     const std::string& gguf = {}, const std::string& projector = {});
 
 /// Removes the manifest that publish() wrote (by its record, compared byte by byte; what Ollama
-/// pulled itself stays) and then blobs that no manifest names and whose inode is ours, or which
-/// publish() made. Does nothing while any manifest cannot be read. Parameters as for publish().
+/// pulled itself stays) and then blobs that no manifest names and which publish() made or whose
+/// inode is ours. Does nothing while any manifest cannot be read. Parameters as for publish().
 /// Returns whether the manifest was removed.
 bool withdraw(const std::filesystem::path& ollama_models, const OllamaName& name,
               const Metadata& metadata, const std::filesystem::path& model_folder,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <fstream>
 #include <thread>
 
 #include "core/base/atomic_file.h"
@@ -221,6 +222,34 @@ TEST_CASE("a model from a registry keeps its manifest byte for byte") {
   CHECK(contains(refusal_of([&] { publish(other, name, own.metadata, own.path); }), "verify"));
   own.metadata.files.erase(own.metadata.files.begin());
   CHECK(contains(refusal_of([&] { publish(other, name, own.metadata, own.path); }), "model.gguf"));
+}
+
+TEST_CASE("on another volume a blob is a copy, which withdraw takes back too") {
+  Store store;
+  const OwnModel own = own_gguf(store.folder);
+  const auto here = files::identity_of(own.path);
+  const auto memory = files::identity_of("/dev/shm");
+  if (!memory || memory->device == here->device) {
+    std::printf("SKIPPED: no second volume at /dev/shm\n");
+    return;
+  }
+  const fs::path other = "/dev/shm/" + store.folder.path.filename().string();
+  CHECK(contains(publish(other, kName, own.metadata, own.path, "x.gguf"), "1 copy"));
+  const fs::path blob = blob_path(other, own.metadata.files[0].digest);
+  CHECK(hash::hash_file(blob, hash::Algorithm::kSha256).hex == own.metadata.files[0].sha256);
+  CHECK(contains(publish(other, kName, own.metadata, own.path, "x.gguf"), "4 there already"));
+  CHECK(withdraw(other, kName, own.metadata, own.path, "x.gguf"));
+  CHECK_FALSE(fs::exists(blob));
+  CHECK(read_store(other).models.empty());
+  // Pulled by Ollama over ours: the same bytes in a file of another time.
+  publish(other, kName, own.metadata, own.path, "x.gguf");
+  const fs::path manifest = manifest_path(other, kName);
+  const std::string bytes = read_file(manifest);
+  fs::remove(manifest);
+  std::ofstream(manifest) << bytes;
+  CHECK_FALSE(withdraw(other, kName, own.metadata, own.path, "x.gguf"));
+  CHECK(fs::exists(blob));
+  fs::remove_all(other);
 }
 
 TEST_CASE("what Ollama pulled itself is never taken back, though it is the same to the last byte") {
