@@ -10,6 +10,7 @@
 #include "core/base/paths.h"
 #include "core/files/safe_path.h"
 #include "core/model_store/folders/app_folder.h"
+#include "core/model_store/upkeep/keep_found.h"
 #include "projects/cache/command.h"
 #include "projects/cache/page.h"
 #include "projects/cache/session.h"
@@ -46,9 +47,8 @@ void print_linked(const std::string& name, const std::vector<model_store::ModelR
              models.empty() ? "" : ", user of " + counted(models.size(), "model"));
   for (const model_store::ModelRecord& model : models) {
     fmt::print("  {}\n", model.name.uri());
-    if (model.is_symlink)
-      fmt::print("    lies in the store of another program; `mlx-cache add {}` keeps it here too\n",
-                 model.name.uri());
+    if (model.is_symlink && !settings.options.dry_run)
+      fmt::print("    was only shown from another program; now kept here too, without a copy\n");
   }
   if (models.empty())
     fmt::print("`mlx-cache sync` looks into its folder for models; --model names those it uses.\n");
@@ -63,7 +63,11 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   const auto models = named_models(session, settings.models);
   if (!settings.options.dry_run) {
     session.registry().put_app(name, app.path);
-    for (const auto& model : models) session.registry().use(model.name, app.path);
+    for (const auto& model : models) {
+      // What is linked must not vanish with the program that had it first.
+      model_store::keep_found_model(session.registry(), session.layout(), model.name);
+      session.registry().use(model.name, app.path);
+    }
   }
   if (!context.quiet) print_linked(name, models, settings);
   nlohmann::json list = nlohmann::json::array();

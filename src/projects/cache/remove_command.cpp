@@ -44,6 +44,8 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   if (!context.quiet)
     fmt::print("{} {}: {} {}\n", dry_run ? "Would remove" : "Removed", name.uri(),
                files::shown_bytes(freed), dry_run ? "would be freed" : "freed");
+  if (!context.quiet && model && freed < model->size_bytes)
+    fmt::print("The rest has other names (a program's store, another model) and stays.\n");
   return {{"model", name.uri()}, {"freed_bytes", freed}, {"dry_run", dry_run}};
 }
 

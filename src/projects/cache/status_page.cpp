@@ -36,6 +36,12 @@ std::string state_of(const ModelRecord& model) {
   return model.state == "ready" && model.is_symlink ? "found" : model.state;
 }
 
+/// A path is shown shorter, in a spelling that every command takes.
+std::string shown_name(const ModelRecord& model) {
+  const bool local = model.name.source == model_store::Source::kLocal;
+  return files::escaped(local ? shown_path(model.name.identifier) : model.name.uri());
+}
+
 Tone tone_of(const ModelRecord& model) {
   if (model.state == "damaged") return Tone::kFault;
   return model.state == "missing" ? Tone::kWarning : Tone::kPlain;
@@ -46,9 +52,8 @@ void add_models(Page& page, const Status& status, int64_t now, bool verbose) {
   if (verbose) table.header.emplace_back("Path");
   std::vector<Tone> tones;
   for (const ModelRecord& model : status.models) {
-    table.rows.push_back({files::escaped(model.name.uri()), files::shown_bytes(model.size_bytes),
-                          users(model), model_store::shown_age(model.last_used, now),
-                          state_of(model)});
+    table.rows.push_back({shown_name(model), files::shown_bytes(model.size_bytes), users(model),
+                          model_store::shown_age(model.last_used, now), state_of(model)});
     if (verbose) table.rows.back().push_back(files::escaped(shown_path(model.local_path)));
     tones.push_back(tone_of(model));
   }

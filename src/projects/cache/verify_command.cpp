@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,14 +49,18 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   std::vector<model_store::ModelName> names;
   for (const std::string& text : settings.models)
     names.push_back(model_store::model_name_from_identifier(text));
-  Progress progress("verifying", 1000, context.quiet);
+  constexpr uint64_t kMegabyte = 1'000'000;
+  std::optional<Progress> progress;  // when it is known how much there is to read
   const VerifyReport report = model_store::verify_models(
       session.registry(), session.layout(), names, model_store::VerifyDepth::kContents,
       [&](uint64_t done, uint64_t total) {
-        progress.update(total == 0 ? 1000 : static_cast<int64_t>(done * 1000 / total),
-                        files::shown_bytes(done) + " of " + files::shown_bytes(total));
+        if (!progress)
+          progress.emplace("verifying, MB",
+                           static_cast<int64_t>((total + kMegabyte - 1) / kMegabyte),
+                           context.quiet);
+        progress->update(static_cast<int64_t>((done + kMegabyte - 1) / kMegabyte));
       });
-  progress.finish("");
+  if (progress) progress->finish("");
   if (!context.quiet) print_report(report, context.color);
   nlohmann::json faults = nlohmann::json::array();
   for (const Fault& fault : report.faults)
