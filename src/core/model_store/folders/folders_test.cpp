@@ -145,7 +145,7 @@ TEST_CASE("a GGUF of ours is shown to LM Studio by hard link and taken back by i
   CHECK_FALSE(fs::exists(home / ".mlx-cache"));
 }
 
-TEST_CASE("LM Studio gets safetensors only when they are MLX's; another file there stays") {
+TEST_CASE("LM Studio gets safetensors only when they are MLX's, another file there stays") {
   TestingFolder root;
   root.write("store/config.json", "{}");
   root.write("store/model.safetensors", "weights");

@@ -52,7 +52,7 @@ TEST_CASE("a manifest is read and written as Ollama has it") {
   CHECK(to_json_text(parse_manifest(text, "again")) == text);
 }
 
-TEST_CASE("a model of one blob per tensor has no GGUF; its names are ours") {
+TEST_CASE("a model of one blob per tensor has no GGUF, its names are ours") {
   const Manifest manifest = parse_manifest(manifest_text(layer_text("tensor", "sha256:" + kB) +
                                                          "," + layer_text("json", "sha256:" + kC)),
                                            "tag");

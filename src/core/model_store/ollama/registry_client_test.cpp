@@ -41,7 +41,7 @@ std::string authorization(const Received& request) {
 
 TEST_SUITE_BEGIN("unit");
 
-TEST_CASE("a challenge is taken apart; anything else is none") {
+TEST_CASE("a challenge is taken apart, anything else is none") {
   const auto challenge =
       parse_challenge(R"(Bearer realm="https://r.example/token", service=r,scope="a:b,c")");
   REQUIRE(challenge);

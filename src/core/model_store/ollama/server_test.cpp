@@ -48,7 +48,7 @@ TEST_CASE("nobody there is an answer for version and a next step for models") {
   CHECK(contains(refusal_of([&] { ollama.models(); }, ErrorKind::kNetwork), "ollama serve"));
 }
 
-TEST_CASE("a pull tells its progress; an error in the middle of a good answer is one") {
+TEST_CASE("a pull tells its progress, an error in the middle of a good answer is one") {
   std::string tail = "{\"status\":\"success\"}\n";
   LoopbackServer server([&](const Received& request) -> Answer {
     CHECK(contains(request.body, "\"model\":\"a:b\""));
