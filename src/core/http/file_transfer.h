@@ -72,12 +72,12 @@ class FileTransfer {
   const FileDownload& wanted_;
   const DownloadSettings& settings_;
   std::function<void(const std::string&)> note_;
+  bool whole_only_ = false;  // the server knows no ranges; before part_, which asks for it
   PartFile part_;
   std::unique_ptr<PartHasher> hasher_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   uint64_t resumed_bytes_ = 0;
   int generation_ = 0, restarts_ = 0;
-  bool whole_only_ = false;  // the server knows no ranges
   bool verified_ = false;
   std::string last_note_;  // its key: several connections meet the same
 };
