@@ -23,7 +23,7 @@ std::string refusal(const std::string& name, ErrorKind kind) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("folders and files are themselves; what is not there is named") {
+  TEST_CASE("folders and files are themselves - what is not there is named") {
     CHECK(resolve_model(TOOLKIT_SOURCE_DIR) == fs::path(TOOLKIT_SOURCE_DIR));
     CHECK(resolve_model(std::string(TOOLKIT_SOURCE_DIR) + "/ARCHITECTURE.md").filename() ==
           "ARCHITECTURE.md");
@@ -63,7 +63,7 @@ TEST_SUITE("unit") {
     ::unsetenv("MLX_CACHE_DIR");
   }
 
-  TEST_CASE("file:// is a path; unknown schemes and samples are named") {
+  TEST_CASE("file:// is a path - unknown schemes and samples are named") {
     const testing::TestingFolder folder;
     folder.write("my model/config.json", "{}");
     CHECK(resolve_model("file://" + (folder.path / "my%20model").string()) ==

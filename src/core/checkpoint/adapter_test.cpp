@@ -45,7 +45,7 @@ int run_python(const std::string& arguments) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("an adapter that is saved is loaded again; the layout is mlx-lm's") {
+  TEST_CASE("an adapter that is saved is loaded again - the layout is mlx-lm's") {
     const TestingFolder folder;
     const Adapter saved = small_adapter();
     save_adapter(folder.path / "new/adapter", saved);

@@ -184,7 +184,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("a header longer than the first read is read whole; what is no file is refused") {
+  TEST_CASE("a header longer than the first read is read whole - what is no file is refused") {
     const testing::TestingFolder folder;
     GgufBuilder file;
     file.preamble(0, 100);

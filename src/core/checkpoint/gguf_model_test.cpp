@@ -207,7 +207,7 @@ TEST_SUITE("unit") {
     CHECK(gemma3.at("rope_scaling") == Json{{"rope_type", "linear"}, {"factor", 8.0}});
   }
 
-  TEST_CASE("Gemma's norms hold w + 1 in GGUF and w here; its four norms have their names") {
+  TEST_CASE("Gemma's norms hold w + 1 in GGUF and w here - its four norms have their names") {
     SmallGguf gemma("gemma2");
     for (const char* name : {"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"})
       gemma.tensor("blk.0." + std::string(name) + ".weight", {8});
@@ -296,7 +296,7 @@ TEST_SUITE("unit") {
                          doctest::Contains("above 0"), Error);
   }
 
-  TEST_CASE("a vocabulary whose lists or ids do not fit is refused; stop tokens are found") {
+  TEST_CASE("a vocabulary whose lists or ids do not fit is refused - stop tokens are found") {
     const auto model = [](uint64_t types, uint32_t eos) {
       SmallGguf file("llama");
       file.text("tokenizer.ggml.model", "gpt2").text("tokenizer.chat_template", "a<|im_end|>b");

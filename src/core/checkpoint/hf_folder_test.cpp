@@ -60,7 +60,7 @@ TEST_SUITE("unit") {
                          doctest::Contains("Did you mean 'model.layers.0.mlp.up_proj'?"), Error);
   }
 
-  TEST_CASE("shards are read through the index; biases are found; bf16 stays bf16") {
+  TEST_CASE("shards are read through the index - biases are found - bf16 stays bf16") {
     const auto sharded = open_model_files(kModels / "qwen3");
     CHECK(sharded->has("model.embed_tokens"));
     CHECK(sharded->has("lm_head"));

@@ -118,7 +118,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(source) == std::string(300000, 'x'));
   }
 
-  TEST_CASE("link: another volume (EXDEV) takes the next kind; without one nothing is left") {
+  TEST_CASE("link: another volume (EXDEV) takes the next kind - without one nothing is left") {
     const TestingFolder folder;
     const OtherVolume other;
     if (other.path.empty()) {

@@ -54,7 +54,7 @@ std::string gzip_bomb() {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("client: an answer with status, headers and body; headers of the request") {
+  TEST_CASE("client: an answer with status, headers and body - headers of the request") {
     const LoopbackServer server([](const Received& request) {
       return Answer{.status = request.target == "/a?x=1" ? 200 : 404,
                     .headers = {{"X-Repo-Commit", "  abc "}},

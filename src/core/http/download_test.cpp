@@ -234,7 +234,7 @@ TEST_SUITE("unit") {
     CHECK(toolkit::read_file(downloads.part()) == second);
   }
 
-  TEST_CASE("download: a wrong digest after going on: once more from zero; else refused") {
+  TEST_CASE("download: a wrong digest after going on: once more from zero - else refused") {
     const std::string content = random_bytes(200000), other = random_bytes(200000, 9);
     const std::string* served = &other;
     int64_t cut = 70000;

@@ -112,7 +112,7 @@ TEST_SUITE("unit") {
     CHECK(render("").empty());
   }
 
-  TEST_CASE("one template serves several threads; it can be moved") {
+  TEST_CASE("one template serves several threads - it can be moved") {
     ChatTemplate first(kChatMlTemplate, "", "");
     const ChatTemplate chat = std::move(first);
     const std::vector<Message> messages = {{"user", "hi"}, {"assistant", "hello"}};

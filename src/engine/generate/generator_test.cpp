@@ -124,7 +124,7 @@ TEST_SUITE("unit") {
     CHECK(streamed == result.text);
   }
 
-  TEST_CASE("the context's end stops an answer; prompts that cannot be are errors") {
+  TEST_CASE("the context's end stops an answer - prompts that cannot be are errors") {
     Generator generator(tiny_model());
     const int context = tiny_model().decoder->config().max_positions;
     const GenerateResult full =

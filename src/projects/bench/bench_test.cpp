@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 using testing::TestingFolder;
 
 TEST_SUITE("unit") {
-  TEST_CASE("a child's last line is its result; what fails says why") {
+  TEST_CASE("a child's last line is its result - what fails says why") {
     const TestingFolder folder;
     const fs::path log = folder.path / "log";
     CHECK(run_child({"sh", "-c", "echo talk; echo '{\"a\": 1}'"}, log)["a"] == 1);

@@ -48,7 +48,7 @@ Status sample() {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("status: models, apps, how full it is; plain when piped") {
+  TEST_CASE("status: models, apps, how full it is - plain when piped") {
     const std::string page = to_page(sample(), kNow, false, false);
     CHECK(contains(page, "hf://org/model        310 MB  Chat     today      ready"));
     CHECK(contains(page, "ollama://llama3.2:1b  310 MB  -        never      found"));

@@ -50,7 +50,7 @@ TEST_SUITE("unit") {
     CHECK(first.rows == 1);
   }
 
-  TEST_CASE("an adapter without effect changes nothing; one with effect is compared") {
+  TEST_CASE("an adapter without effect changes nothing - one with effect is compared") {
     const TestingFolder folder;
     folder.write("rows.jsonl", kRows);
     checkpoint::Adapter adapter{.rank = 2, .scale = 1.0f, .keys = {"mlp.down_proj"}};

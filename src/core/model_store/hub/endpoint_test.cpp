@@ -191,7 +191,7 @@ TEST_SUITE("unit") {
     CHECK(hub.server.received().size() == before);
   }
 
-  TEST_CASE("token: HF_TOKEN, else the file, which nobody else may read; never in a message") {
+  TEST_CASE("token: HF_TOKEN, else the file, which nobody else may read - never in a message") {
     TestingFolder folder;
     Hub hub;
     hub.environment.hub_token_file = folder.write("token", "hf_file\n");

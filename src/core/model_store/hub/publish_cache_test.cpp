@@ -110,7 +110,7 @@ TEST_SUITE("unit") {
     CHECK(read_file(tree) == "of huggingface_hub");
   }
 
-  TEST_CASE("publish: again changes nothing; equal files that are there stay") {
+  TEST_CASE("publish: again changes nothing - equal files that are there stay") {
     Machine machine;
     machine.publish_it();
     CHECK(machine.publish_it().links[0] == "model.safetensors: hard link, there already");

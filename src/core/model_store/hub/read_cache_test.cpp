@@ -142,7 +142,7 @@ TEST_SUITE("unit") {
     CHECK(found.models[0].files.size() == 2);
   }
 
-  TEST_CASE("read cache: no cache is no problem; datasets, locks and leftovers are no models") {
+  TEST_CASE("read cache: no cache is no problem - datasets, locks and leftovers are no models") {
     TestingFolder empty;
     CHECK_FALSE(read_cache(empty.path / "hub").present);
     CHECK(read_cache(empty.path / "hub").problems.empty());

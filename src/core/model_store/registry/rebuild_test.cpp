@@ -52,7 +52,7 @@ TEST_SUITE("unit") {
     CHECK(again.added + again.updated + again.gone == 0);
   }
 
-  TEST_CASE("what is not whole is no row and is named; rows without a folder are missing") {
+  TEST_CASE("what is not whole is no row and is named - rows without a folder are missing") {
     TestingStore store;
     store.add("hf://org/short", {{"a", "12345"}});
     store.add("hf://org/lost", {{"a", "12345"}});

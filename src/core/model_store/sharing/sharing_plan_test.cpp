@@ -101,7 +101,7 @@ std::string why(const SharingPlan& plan, const std::string& name) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("sharing: the same weights in three programs become one file; ours is kept") {
+  TEST_CASE("sharing: the same weights in three programs become one file - ours is kept") {
     Machine machine;
     const fs::path hub = machine.add(Place::kHub, "hub/blob", weights('a'));
     const fs::path ollama = machine.add(Place::kOllama, "ollama/blob", weights('a'));

@@ -47,7 +47,7 @@ struct Fixture : TestingStore {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("what nobody used for long is offered and goes; what is young or used stays") {
+  TEST_CASE("what nobody used for long is offered and goes - what is young or used stays") {
     Fixture store;
     const ModelName old = store.old_model("hf://org/old", 45);
     store.old_model("hf://org/young", 5);

@@ -68,7 +68,7 @@ TEST_SUITE("unit") {
     CHECK(store.registry.find(model.name)->state == "ready");
   }
 
-  TEST_CASE("nothing left is missing; a name that is not there is an error") {
+  TEST_CASE("nothing left is missing - a name that is not there is an error") {
     TestingStore store;
     const ModelRecord model = store.add("hf://org/model", {{"a", "12345"}});
     fs::remove_all(store.layout.model_folder(model.name));

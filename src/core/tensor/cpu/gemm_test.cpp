@@ -194,7 +194,7 @@ TEST_SUITE("unit") {
           }
   }
 
-  TEST_CASE("gemv: what is not a number stays visible; zeros and huge numbers are numbers") {
+  TEST_CASE("gemv: what is not a number stays visible - zeros and huge numbers are numbers") {
     const int64_t rows = 8, columns = 96;
     const Packed packed(rows, columns, 4);
     std::vector<float> y(static_cast<size_t>(rows));
