@@ -127,7 +127,8 @@ TEST_SUITE("unit") {
                          source.file("model.safetensors", "hf://org/other")));
   }
 
-  TEST_CASE("fetch: a verified copy elsewhere on the machine is linked - a lost one is downloaded") {
+  TEST_CASE(
+      "fetch: a verified copy elsewhere on the machine is linked - a lost one is downloaded") {
     Origin source{kModel};
     const fs::path copy = source.store.folder.write("hub/blob", kModel.at("model.safetensors"));
     const auto find = [&](const OfferedFile& file) -> std::optional<FoundCopy> {
