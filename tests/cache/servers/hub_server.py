@@ -175,6 +175,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if "cut" in rule:
             body = body[: rule["cut"]]
+        if "endless" in rule:
+            body = (body or b" ") * (1 + 65536 // max(len(body), 1))
         while True:
             if "pause_ms" in rule:
                 for at in range(0, len(body), 1024):
