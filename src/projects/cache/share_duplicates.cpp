@@ -81,11 +81,15 @@ files::UndoReport undo_sharing(Session& session,
   int64_t journals = 0;
   for (const files::JournalSummary& journal : files::list_journals(folder)) {
     if (!matches(journal.title) || journal.steps == journal.undone) continue;
-    Progress progress("copying MB", 0, context.quiet || context.json);
-    const files::UndoReport report = files::undo_journal(
-        folder, journal.id,
-        [&](uint64_t done, uint64_t) { progress.update(static_cast<int64_t>(done) / kMegabyte); });
-    progress.finish();
+    std::optional<Progress> progress;
+    const auto tell = [&](uint64_t done, uint64_t total) {
+      if (!progress)
+        progress.emplace("copying MB", static_cast<int64_t>(total) / kMegabyte,
+                         context.quiet || context.json);
+      progress->update(static_cast<int64_t>(done) / kMegabyte);
+    };
+    const files::UndoReport report = files::undo_journal(folder, journal.id, tell);
+    if (progress) progress->finish();
     all.restored += report.restored;
     all.already_own += report.already_own;
     all.skipped.insert(all.skipped.end(), report.skipped.begin(), report.skipped.end());
