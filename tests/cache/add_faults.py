@@ -95,28 +95,30 @@ def tokens_stay(program: str, place: pathlib.Path) -> None:
         check(True, "neither token nor signed address in any file that was written")
 
 
+def add_on_mount(adding: Case, options: str) -> subprocess.CompletedProcess | None:
+    """The add with the store on a file system of its own, so that root is held off too; None (and SKIPPED) without."""
+    script = f'mkdir -p "$1/.mlx-cache" && mount -t tmpfs -o {options} none "$1/.mlx-cache" || exit 42; shift; exec "$@"'
+    done = subprocess.run(["unshare", "-Urm", "sh", "-c", script, "sh", str(adding.home), adding.program, "add",
+                           adding.uri, "--no-publish"], env=adding.environment, capture_output=True, text=True)
+    if done.returncode == 42 or "unshare" in done.stderr:
+        print("SKIPPED: no mount of our own here: " + done.stderr.strip())
+        return None
+    return done
+
+
 def read_only_store(program: str, place: pathlib.Path) -> None:
     with Case(program, place, 300) as adding:
-        # Its own mount, so that root is held off too.
-        script = ('mkdir -p "$1/.mlx-cache" && mount -t tmpfs -o ro none "$1/.mlx-cache" || exit 42; shift; exec "$@"')
-        done = subprocess.run(["unshare", "-Urm", "sh", "-c", script, "sh", str(adding.home), adding.program, "add",
-                               adding.uri, "--no-publish"], env=adding.environment, capture_output=True, text=True)
-        if done.returncode == 42 or "unshare" in done.stderr:
-            print("SKIPPED: no mount of our own here: " + done.stderr.strip())
-            return
-        check(done.returncode == 1 and "Read-only" in done.stderr, f"read-only store: {done.stderr.strip()}")
+        done = add_on_mount(adding, "ro")
+        if done:
+            check(done.returncode == 1 and "Read-only" in done.stderr, f"read-only store: {done.stderr.strip()}")
 
 
 def full_disk(program: str, place: pathlib.Path) -> None:
     with Case(program, place, 301) as adding:
-        script = ('mkdir -p "$1/.mlx-cache" && mount -t tmpfs -o size=200k none "$1/.mlx-cache" || exit 42; shift; exec "$@"')
-        done = subprocess.run(["unshare", "-Urm", "sh", "-c", script, "sh", str(adding.home), adding.program, "add",
-                               adding.uri, "--no-publish"], env=adding.environment, capture_output=True, text=True)
-        if done.returncode == 42 or "unshare" in done.stderr:
-            print("SKIPPED: no mount of our own here: " + done.stderr.strip())
-            return
-        check(done.returncode == 1 and "free" in done.stderr, f"full disk: {done.stderr.strip()}")
-        check(not adding.weight_requests(), "full disk: said before anything was fetched")
+        done = add_on_mount(adding, "size=200k")
+        if done:
+            check(done.returncode == 1 and "free" in done.stderr, f"full disk: {done.stderr.strip()}")
+            check(not adding.weight_requests(), "full disk: said before anything was fetched")
 
 
 def main() -> int:

@@ -13,13 +13,11 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/files/blocks.h"
 #include "core/files/link.h"
 
 namespace toolkit::files {
 
-namespace {
-
-/// Where the byte at `offset` lies on the volume; empty where that cannot be said.
 std::optional<uint64_t> place_on_volume(int file, uint64_t offset) {
   // The kernel writes the extent behind the header.
   alignas(fiemap) std::array<std::byte, sizeof(fiemap) + sizeof(fiemap_extent)> memory{};
@@ -35,26 +33,6 @@ std::optional<uint64_t> place_on_volume(int file, uint64_t offset) {
                                 FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL;
   if ((extent.fe_flags & kNoPlace) != 0 || offset < extent.fe_logical) return std::nullopt;
   return extent.fe_physical + (offset - extent.fe_logical);
-}
-
-}  // namespace
-
-bool share_blocks(const std::filesystem::path& a, const std::filesystem::path& b) {
-  const int first = ::open(a.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  const int second = ::open(b.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat one{}, two{};
-  bool shared = first >= 0 && second >= 0 && ::fstat(first, &one) == 0 &&
-                ::fstat(second, &two) == 0 && one.st_dev == two.st_dev &&
-                one.st_size == two.st_size && one.st_size > 0;
-  const auto size = static_cast<uint64_t>(one.st_size);
-  for (const uint64_t offset : {uint64_t{0}, size / 2, size - 1}) {
-    if (!shared) break;
-    const auto place = place_on_volume(first, offset);
-    shared = place && place == place_on_volume(second, offset);
-  }
-  if (first >= 0) ::close(first);
-  if (second >= 0) ::close(second);
-  return shared;
 }
 
 bool clone_file(const std::filesystem::path& source, const std::filesystem::path& target) {

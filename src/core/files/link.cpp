@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/files/blocks.h"
 #include "core/files/folder.h"
 #include "core/files/identity.h"
 
@@ -171,6 +172,22 @@ LinkOutcome make_link(const fs::path& source, const fs::path& target, const Link
   }
   fail(ErrorKind::kIo, "{}: cannot share the content of {}: {}", target.string(), source.string(),
        outcome.reason.empty() ? "no kind of link is allowed there" : outcome.reason);
+}
+
+bool share_blocks(const fs::path& a, const fs::path& b) {
+  const Descriptor first(::open(a.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor second(::open(b.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat one{}, two{};
+  if (first.number < 0 || second.number < 0 || ::fstat(first.number, &one) != 0 ||
+      ::fstat(second.number, &two) != 0 || one.st_dev != two.st_dev || one.st_size != two.st_size ||
+      one.st_size == 0)
+    return false;
+  const auto size = static_cast<uint64_t>(one.st_size);
+  for (const uint64_t offset : {uint64_t{0}, size / 2, size - 1}) {
+    const auto place = place_on_volume(first.number, offset);
+    if (!place || place != place_on_volume(second.number, offset)) return false;
+  }
+  return true;
 }
 
 bool can_link(const fs::path& from_folder, const fs::path& to_folder, LinkKind kind) {

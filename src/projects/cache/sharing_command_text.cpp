@@ -77,6 +77,13 @@ void print_done(const model_store::SharingReport& report, bool verbose, const st
 
 }  // namespace
 
+Field link_field(std::string& link) {
+  return {.name = "link",
+          .target = &link,
+          .help = "how duplicates are shared",
+          .choices = {"auto", "hard_link", "clone"}};
+}
+
 nlohmann::json sharing_to_json(const SharingResult& result) {
   nlohmann::json duplicates = nlohmann::json::array(), replaced = nlohmann::json::array();
   for (const auto& duplicate : result.plan.duplicates) {

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "core/cli/command.h"
 #include "projects/cache/share_duplicates.h"
 
 namespace toolkit::cache {
+
+/// --link of `sync` and `adopt`.
+Field link_field(std::string& link);
 
 /// The part of the result object that `sync` and `adopt` share: "duplicates", "replaced",
 /// "left_alone", "freed_bytes", "read_bytes", "journal".

@@ -140,9 +140,13 @@ Bf16Buffer::Bf16Buffer(int64_t m, int64_t k)
     : memory_(readable_rows(m) * padded(k) / 2),
       rows_{reinterpret_cast<uint16_t*>(memory_.data()), padded(k)} {}
 
+Bf16Buffer::Bf16Buffer(const float* a, int64_t stride, int64_t m, int64_t k) : Bf16Buffer(m, k) {
+  round_rows({.a = a, .stride = stride, .m = m, .k = k, .on_all_threads = false}, rows_);
+}
+
 void round_rows(const RoundJob& job, const Bf16Rows& out) {
   std::optional<Bf16LowProduct> low;
-  if (job.low.rank > 0) low.emplace(job.low, job.k);
+  if (job.low.rank > 0 && job.low.width == kWidth) low.emplace(job.low, job.k);
   const auto rows = [&](int64_t begin, int64_t end, int) {
     for (int64_t from = begin * kRows; from < std::min(end * kRows, job.m); from += kRows) {
       const int64_t count = std::min(kRows, job.m - from);
@@ -157,6 +161,11 @@ void round_rows(const RoundJob& job, const Bf16Rows& out) {
   } else {
     rows(0, tiles, 0);
   }
+  if (job.low.rank == 0 || low) return;
+  const Bf16Term term{out, job.k, {.matrix = job.low.panel, .stride = job.low.width}};
+  const GemmOutput output{
+      .c = job.low.out, .stride = job.low.stride, .m = job.m, .n = job.low.rank};
+  job.on_all_threads ? bf16_gemm({&term, 1}, output) : bf16_gemm_on_this_thread({&term, 1}, output);
 }
 
 void bf16_gemm(std::span<const Bf16Term> terms, const GemmOutput& output) {

@@ -28,6 +28,8 @@ Bf16Rows scratch_bf16_rows(Scratch which, int64_t m, int64_t k);
 class Bf16Buffer {
  public:
   Bf16Buffer(int64_t m, int64_t k);
+  /// The same with A (m, k) f32, rows `stride` apart, rounded into it by this thread.
+  Bf16Buffer(const float* a, int64_t stride, int64_t m, int64_t k);
   const Bf16Rows& rows() const { return rows_; }
 
  private:
@@ -35,15 +37,15 @@ class Bf16Buffer {
   Bf16Rows rows_;
 };
 
-/// Rounds A (m, k) f32 with rows `stride` apart to the nearest. While a row is at hand its product
-/// with a low-rank factor is made, too (in bf16).
+/// Rounds A (m, k) f32 with rows `stride` apart to the nearest, and multiplies the rounded rows
+/// with a low-rank factor (in bf16): while they are at hand if its panel is 32 wide.
 struct RoundJob {
   const float* a = nullptr;
   int64_t stride = 0;
   int64_t m = 0;
   int64_t k = 0;
   bool on_all_threads = true;
-  LowProduct low;  // its panel is 32 wide
+  LowProduct low;
 };
 void round_rows(const RoundJob& job, const Bf16Rows& out);
 

@@ -138,16 +138,13 @@ struct Gradients {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       const Bf16Rows& dy_rows = rounded.emplace_back(rows, map.rows).rows();
-      RoundJob job{.a = dy[i].data(), .stride = map.rows, .m = rows, .k = map.rows};
-      if (map.rank > 0) job.low = low_rank_gradient(map, z, kPanelColumns);
-      const bool at_once = job.low.width == kPanelColumns;
-      if (!at_once) job.low = {};
-      round_rows(job, dy_rows);
-      if (map.rank > 0 && !at_once) {
-        const LowProduct low = low_rank_gradient(map, z, kPanelColumns);
-        const Bf16Term term{dy_rows, map.rows, {.matrix = low.panel, .stride = low.width}};
-        bf16_gemm({&term, 1}, {.c = low.out, .stride = rank, .m = rows, .n = map.rank});
-      }
+      round_rows({.a = dy[i].data(),
+                  .stride = map.rows,
+                  .m = rows,
+                  .k = map.rows,
+                  .low = low_rank_gradient(map, z, kPanelColumns)},
+                 dy_rows);
+      if (!dx) continue;
       terms.push_back(
           {dy_rows, map.rows,
            weights.emplace_back(weight_view(map, inputs)).factor(RightFactor::Form::kWeight)});
@@ -155,14 +152,7 @@ struct Gradients {
     if (!dx) return;
     for (const MapLayout& map : maps) {
       if (map.rank == 0) continue;
-      const Bf16Rows& rows_of_z = rounded.emplace_back(rows, map.rank).rows();
-      round_rows({.a = z + map.rank_begin,
-                  .stride = rank,
-                  .m = rows,
-                  .k = map.rank,
-                  .on_all_threads = false},
-                 rows_of_z);
-      terms.push_back({rows_of_z,
+      terms.push_back({rounded.emplace_back(z + map.rank_begin, rank, rows, map.rank).rows(),
                        map.rank,
                        {.form = RightFactor::Form::kMatrixTransposed,
                         .matrix = factors.emplace_back(inputs[map.lora_a]).data(),

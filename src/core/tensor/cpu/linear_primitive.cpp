@@ -152,32 +152,23 @@ void run_bf16(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
               std::vector<mx::array>& outputs, const float* x, int64_t rows) {
   const int64_t columns = maps[0].columns, rank = total_rank(maps);
   const Bf16Rows rounded = scratch_bf16_rows(Scratch::kQuantized, rows, columns);
-  RoundJob job{.a = x, .stride = columns, .m = rows, .k = columns};
-  std::deque<Bf16Buffer> low;  // of each map, rounded
-  float* sums = rank > 0 ? outputs.back().data<float>() : nullptr;
-  if (rank > 0) job.low = low_product(maps, inputs, sums, kPanelColumns);
-  if (job.low.width == kPanelColumns) {
-    round_rows(job, rounded);
-  } else {
-    round_rows({.a = x, .stride = columns, .m = rows, .k = columns}, rounded);
-    const Bf16Term term{rounded, columns, {.matrix = job.low.panel, .stride = job.low.width}};
-    bf16_gemm({&term, 1}, {.c = sums, .stride = rank, .m = rows, .n = rank});
-  }
+  float* low = rank > 0 ? outputs.back().data<float>() : nullptr;
+  round_rows({.a = x,
+              .stride = columns,
+              .m = rows,
+              .k = columns,
+              .low = low_product(maps, inputs, low, kPanelColumns)},
+             rounded);
   for (size_t i = 0; i < maps.size(); ++i) {
     const MapLayout& map = maps[i];
     const ScaleBuffer weight(weight_view(map, inputs));
     std::vector<Bf16Term> terms = {
         {rounded, columns, weight.factor(RightFactor::Form::kWeightTransposed)}};
     std::optional<Contiguous> b, bias;
+    std::optional<Bf16Buffer> part;  // of x a, rounded
     if (map.rank > 0) {
-      const Bf16Rows& part = low.emplace_back(rows, map.rank).rows();
-      round_rows({.a = sums + map.rank_begin,
-                  .stride = rank,
-                  .m = rows,
-                  .k = map.rank,
-                  .on_all_threads = false},
-                 part);
-      terms.push_back({part,
+      part.emplace(low + map.rank_begin, rank, rows, map.rank);
+      terms.push_back({part->rows(),
                        map.rank,
                        {.matrix = b.emplace(inputs[map.lora_b]).data(),
                         .stride = map.rows,
