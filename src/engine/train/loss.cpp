@@ -30,7 +30,7 @@ mx::array loss_sum(models::Decoder& model, const data::PackedBatch& batch,
 }
 
 std::pair<mx::array, std::vector<mx::array>> loss_and_gradients(models::Decoder& model,
-                                                                LoraParameters& parameters,
+                                                                TrainableParameters& parameters,
                                                                 const data::PackedBatch& batch,
                                                                 const LossOptions& options) {
   std::vector<int> all(parameters.size());

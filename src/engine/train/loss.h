@@ -6,7 +6,7 @@
 
 #include "core/data/packing.h"
 #include "engine/train/batches.h"
-#include "engine/train/lora_parameters.h"
+#include "engine/train/trainable_parameters.h"
 #include "models/decoder.h"
 
 namespace toolkit::engine {
@@ -22,7 +22,7 @@ mx::array loss_sum(models::Decoder& model, const data::PackedBatch& batch,
 
 /// The same with its gradients with respect to `parameters`, all lazy.
 std::pair<mx::array, std::vector<mx::array>> loss_and_gradients(models::Decoder& model,
-                                                                LoraParameters& parameters,
+                                                                TrainableParameters& parameters,
                                                                 const data::PackedBatch& batch,
                                                                 const LossOptions& options = {});
 

@@ -35,7 +35,7 @@ float size_of(const std::vector<mx::array>& arrays) {
 TEST_SUITE("unit") {
   TEST_CASE("packed loss and gradients equal the sums over the samples one by one") {
     auto model = tiny_adapted_model();
-    LoraParameters parameters(*model);
+    TrainableParameters parameters(*model);
     const auto samples = rule_samples(9, 1);
     const auto [loss, gradients] = one_by_one(*model, parameters, samples);
     const Batches batches(samples, {.rows = 4, .length = 48}, true, 3);
@@ -48,7 +48,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("with a shared prefix, loss and gradients equal the sums over the samples one by one") {
     auto model = tiny_adapted_model();
-    LoraParameters parameters(*model);
+    TrainableParameters parameters(*model);
     const auto samples = samples_behind_prefix(13, 1, 25);
     const auto [loss, gradients] = one_by_one(*model, parameters, samples);
     for (const int batch_tokens : {5000, 200}) {  // one batch of several rows, some of them empty
@@ -71,7 +71,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("layers computed twice give the same loss and gradients") {
     auto model = tiny_adapted_model();
-    LoraParameters parameters(*model);
+    TrainableParameters parameters(*model);
     const Batches batches(rule_samples(9, 1), {.rows = 4, .length = 48}, true, 3);
     auto [value, gradients] = loss_and_gradients(*model, parameters, batches.at(0));
     auto [again, checkpointed] =
@@ -82,7 +82,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("gradients equal finite differences") {
     auto model = tiny_adapted_model();
-    LoraParameters parameters(*model);
+    TrainableParameters parameters(*model);
     const Batches batches(rule_samples(4, 2), {.rows = 1, .length = 96}, false);
     auto [value, gradients] = loss_and_gradients(*model, parameters, batches.at(0));
     mx::eval(gradients);
@@ -119,7 +119,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("parameters are put back after a trace, an exception included") {
     auto model = tiny_adapted_model();
-    LoraParameters parameters(*model);
+    TrainableParameters parameters(*model);
     const std::vector<mx::array> before = parameters.values();
     std::vector<mx::array> zeros;
     for (const mx::array& value : before) zeros.push_back(mx::zeros(value.shape()));

@@ -80,7 +80,7 @@ TEST_SUITE("reference") {
             doctest::Approx(numbers.at("loss").get<double>()).epsilon(1e-4));
 
       attach(*model, arrays, numbers.at("lora_scale"));
-      LoraParameters parameters(*model);
+      TrainableParameters parameters(*model);
       auto [loss, gradients] = loss_and_gradients(*model, parameters, batches.at(0));
       CHECK(loss.item<float>() / count ==
             doctest::Approx(numbers.at("lora_loss").get<double>()).epsilon(1e-4));
@@ -102,7 +102,7 @@ TEST_SUITE("recipe") {
       const auto folder = std::filesystem::path(TOOLKIT_FIXTURES) / "models" / family;
       auto model = load_family(folder);
       attach(*model, mx::load_safetensors(folder / "expected.safetensors").first, 2.0f);
-      LoraParameters parameters(*model);
+      TrainableParameters parameters(*model);
       // A window of 12 ends within the prefix of 18 tokens for the first tokens behind it.
       const auto samples = testing::samples_behind_prefix(9, 4, 18);
       const auto [loss, gradients] = testing::one_by_one(*model, parameters, samples);

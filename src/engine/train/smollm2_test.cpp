@@ -80,13 +80,13 @@ void attach_factors(Reference& reference, double b_size) {
 }
 
 // Position of a fixture's gradient among ours, whatever order the model names its layers in.
-std::map<std::string, size_t> positions(const LoraParameters& parameters) {
+std::map<std::string, size_t> positions(const TrainableParameters& parameters) {
   std::map<std::string, size_t> found;
   for (size_t i = 0; i < parameters.size(); ++i) found[parameters.names()[i]] = i;
   return found;
 }
 
-void check_gradients(const Reference& reference, const LoraParameters& parameters,
+void check_gradients(const Reference& reference, const TrainableParameters& parameters,
                      const std::vector<mx::array>& gradients, float scale) {
   mx::array norms = reference.arrays.at("lora.gradient_norms");
   mx::array samples = reference.arrays.at("lora.gradient_samples");
@@ -127,7 +127,7 @@ TEST_SUITE("reference") {
           doctest::Approx(numbers.at("rows_loss").get<double>()).epsilon(1e-4));
 
     attach_factors(*reference, 0.02);
-    LoraParameters parameters(*reference->model);
+    TrainableParameters parameters(*reference->model);
     auto [loss, gradients] = loss_and_gradients(*reference->model, parameters, batches.at(0));
     gradients.push_back(loss);
     mx::eval(gradients);

@@ -7,8 +7,8 @@
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "engine/train/batches.h"
-#include "engine/train/lora_parameters.h"
 #include "engine/train/loss.h"
+#include "engine/train/trainable_parameters.h"
 #include "engine/train/training_state.h"
 #include "models/decoder.h"
 
@@ -82,7 +82,7 @@ class Trainer {
   TrainingSummary summary() const;
 
   models::Decoder& model_;
-  LoraParameters parameters_;
+  TrainableParameters parameters_;
   const Batches& train_;
   const Batches* valid_;
   TrainerOptions options_;

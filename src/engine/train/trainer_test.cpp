@@ -84,7 +84,7 @@ TEST_SUITE("recipe") {
     for (int run = 0; run < 2; ++run) {
       Fixture f;
       Trainer(*f.model, f.train, nullptr, quick_options(12), {}).run();
-      ends.push_back(LoraParameters(*f.model).values());
+      ends.push_back(TrainableParameters(*f.model).values());
     }
     CHECK(equal(ends[0], ends[1]));
   }
@@ -117,7 +117,8 @@ TEST_SUITE("recipe") {
     trainer.resume(*state);
     const TrainingSummary summary = trainer.run();
     CHECK(summary.steps == 14);
-    CHECK(equal(LoraParameters(*second.model).values(), LoraParameters(*whole.model).values()));
+    CHECK(equal(TrainableParameters(*second.model).values(),
+                TrainableParameters(*whole.model).values()));
 
     TrainerOptions others = options;
     others.fingerprint = "other";
@@ -148,7 +149,7 @@ TEST_SUITE("recipe") {
     for (const auto& [path, layer] : f.model->linears())
       if (path.ends_with("layers.1.mlp.up_proj"))
         layer->weight.data = mx::full(layer->weight.data.shape(), INFINITY);
-    const std::vector<mx::array> before = LoraParameters(*f.model).values();
+    const std::vector<mx::array> before = TrainableParameters(*f.model).values();
     TrainerOptions options = quick_options(50);
     options.max_bad_steps = 3;
     int steps = 0;
@@ -156,7 +157,7 @@ TEST_SUITE("recipe") {
                     {.stepped = [&](const StepReport& r) { steps += r.skipped; }});
     CHECK_THROWS_AS(trainer.run(), Error);
     CHECK(steps == 3);
-    CHECK(equal(LoraParameters(*f.model).values(), before));
+    CHECK(equal(TrainableParameters(*f.model).values(), before));
   }
 
   TEST_CASE("validation and saving happen when asked, and the best state is marked") {

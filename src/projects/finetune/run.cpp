@@ -8,15 +8,16 @@
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
 #include "core/base/json.h"
-#include "core/base/progress.h"
 #include "core/platform/hardware.h"
 #include "engine/adapt.h"
 #include "engine/language_model.h"
 #include "engine/measure/choose_compute.h"
 #include "models/resolve.h"
 #include "projects/finetune/data_sets.h"
+#include "projects/finetune/fingerprint.h"
 #include "projects/finetune/memory_plan.h"
 #include "projects/finetune/output_files.h"
+#include "projects/finetune/recorder.h"
 #include "projects/finetune/sample_answer.h"
 #include "projects/finetune/step_work.h"
 
@@ -28,92 +29,6 @@ int64_t count_steps(const Config& config, const engine::Batches& batches) {
   if (config.steps > 0) return config.steps;
   return std::max<int64_t>(1, std::llround(std::ceil(config.epochs * batches.per_epoch() - 1e-9)));
 }
-
-// What decides the numbers of a run: a state may be continued only under the same.
-std::string fingerprint(const Config& c, const engine::Batches& batches, int64_t steps,
-                        const std::string& compute) {
-  return Json{{"model", c.model},
-              {"rank", c.rank},
-              {"alpha", c.alpha},
-              {"targets", c.targets},
-              {"layers", c.layers},
-              {"learning_rate", c.learning_rate},
-              {"schedule", c.schedule},
-              {"warmup", c.warmup},
-              {"steps", steps},
-              {"batch_tokens", c.batch_tokens},
-              {"max_length", c.max_length},
-              {"clip", c.clip},
-              {"weight_decay", c.weight_decay},
-              {"seed", c.seed},
-              {"compute", compute},
-              {"training_tokens", batches.tokens()},
-              {"shared_prefix", batches.shape().prefix},
-              {"batch_rows", batches.shape().rows},
-              {"row_length", batches.shape().length}}
-      .dump();
-}
-
-void check_same_settings(const std::string& saved, const std::string& now) {
-  if (saved == now) return;
-  const Json before = parse_json(saved, "training_state.safetensors"), current = Json::parse(now);
-  std::string changes;
-  for (const auto& [key, value] : current.items())
-    if (const Json old = before.value(key, Json()); old != value)
-      changes += fmt::format("\n  {}: was {}, now {}", key, old.dump(), value.dump());
-  fail(ErrorKind::kUserInput, "--resume needs the settings of the interrupted run; these differ:{}",
-       changes);
-}
-
-// The run in progress: everything the trainer's events write to.
-struct Recorder {
-  report::RunLog& log;
-  OutputFiles& files;
-  bool quiet;
-  std::vector<std::pair<double, double>> training, validation;
-  std::unique_ptr<Progress> bar, validation_bar;
-  int64_t steps = 0;
-  double average_loss = 0, seconds = 0;
-  int64_t tokens = 0, first_tokens = 0;
-  double first_seconds = 0;
-
-  void stepped(const engine::StepReport& report) {
-    if (report.skipped) {
-      log.metric("skipped_step", report.step, 1);
-    } else {
-      average_loss = training.empty() ? report.loss : 0.9 * average_loss + 0.1 * report.loss;
-      training.emplace_back(static_cast<double>(report.step), report.loss);
-      log.metric("train_loss", report.step, report.loss);
-    }
-    if (tokens == 0) {
-      first_tokens = report.tokens;
-      first_seconds = report.seconds;
-    }
-    tokens += report.tokens;
-    seconds += report.seconds;
-    log.metric("learning_rate", report.step, report.learning_rate);
-    log.metric("gradient_norm", report.step, report.gradient_norm);
-    log.metric("tokens_per_second", report.step, report.tokens / std::max(report.seconds, 1e-9));
-    if (!bar) bar = std::make_unique<Progress>("training", steps, quiet);
-    const double warm = seconds - first_seconds;
-    const double rate = warm > 0 ? static_cast<double>(tokens - first_tokens) / warm
-                                 : report.tokens / std::max(report.seconds, 1e-9);
-    bar->update(report.step, fmt::format("loss {:.3f}  {:.0f} tok/s  {:.2f} GB", average_loss, rate,
-                                         static_cast<double>(platform::resident_bytes()) / 1e9));
-  }
-
-  bool validating(int done, int total) {
-    if (!validation_bar) validation_bar = std::make_unique<Progress>("validating", total, quiet);
-    validation_bar->update(done);
-    return true;
-  }
-
-  void validated(int64_t step, double loss) {
-    validation_bar.reset();
-    validation.emplace_back(static_cast<double>(step), loss);
-    log.metric("validation_loss", step, loss);
-  }
-};
 
 engine::TrainerOptions trainer_options(const Config& config, int64_t steps,
                                        const std::string& print) {
@@ -270,9 +185,9 @@ Result run(const Config& config, report::RunLog& log, bool quiet) {
                                                    .targets = config.targets,
                                                    .num_layers = config.layers,
                                                    .seed = static_cast<uint64_t>(config.seed)});
-  result.trainable_parameters = engine::LoraParameters(*model.decoder).element_count();
+  result.trainable_parameters = engine::TrainableParameters(*model.decoder).element_count();
   OutputFiles files(config.output, form);
-  Recorder recorder{.log = log, .files = files, .quiet = quiet};
+  Recorder recorder{.log = log, .quiet = quiet};
 
   // The branches are zero until the first step, so this is the base model speaking.
   if (config.sample > 0 && !config.resume)

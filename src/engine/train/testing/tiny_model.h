@@ -64,7 +64,8 @@ inline std::vector<data::Sample> samples_behind_prefix(int count, uint64_t seed,
 
 /// Sum of the losses of the samples, each in a batch of its own, and its gradients.
 inline std::pair<float, std::vector<mx::array>> one_by_one(
-    models::Decoder& model, LoraParameters& parameters, const std::vector<data::Sample>& samples) {
+    models::Decoder& model, TrainableParameters& parameters,
+    const std::vector<data::Sample>& samples) {
   float loss = 0;
   std::vector<mx::array> gradients;
   for (const data::Sample& sample : samples) {

@@ -10,10 +10,10 @@ namespace toolkit::engine {
 
 /// The trainable arrays of a model with LoRA branches as one flat list, in model order: a and b of
 /// every adapted layer. The list points into the model, which must outlive it.
-class LoraParameters {
+class TrainableParameters {
  public:
   /// Throws Error(kInternal) if no layer has a branch.
-  explicit LoraParameters(models::Decoder& model);
+  explicit TrainableParameters(models::Decoder& model);
 
   size_t size() const { return names_.size(); }
   /// "model.layers.0.self_attn.q_proj.lora_a", ...
@@ -30,7 +30,7 @@ class LoraParameters {
 /// Puts other arrays (a trace's tracers) in place of the parameters while it lives.
 class ParameterSwap {
  public:
-  ParameterSwap(LoraParameters& parameters, std::span<const mx::array> values)
+  ParameterSwap(TrainableParameters& parameters, std::span<const mx::array> values)
       : parameters_(parameters), before_(parameters.values()) {
     parameters_.assign(values);
   }
@@ -39,7 +39,7 @@ class ParameterSwap {
   ParameterSwap& operator=(const ParameterSwap&) = delete;
 
  private:
-  LoraParameters& parameters_;
+  TrainableParameters& parameters_;
   std::vector<mx::array> before_;
 };
 

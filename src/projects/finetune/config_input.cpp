@@ -1,0 +1,26 @@
+#include "projects/finetune/config_groups.h"
+
+namespace toolkit::finetune {
+
+void describe_input(Config& c, Fields& fields) {
+  fields.push_back({.name = "model",
+                    .target = &c.model,
+                    .help = "folder, .gguf file or sample://smollm2-135m",
+                    .group = "Input and output",
+                    .short_name = "m",
+                    .required = true});
+  fields.push_back(
+      {.name = "data",
+       .target = &c.data,
+       .help = "folder with train.jsonl (and valid.jsonl, test.jsonl), or one .jsonl file",
+       .group = "Input and output",
+       .short_name = "d",
+       .required = true});
+  fields.push_back({.name = "output",
+                    .target = &c.output,
+                    .help = "folder for the adapter and what was measured",
+                    .group = "Input and output",
+                    .short_name = "o"});
+}
+
+}  // namespace toolkit::finetune

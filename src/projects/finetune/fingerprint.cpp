@@ -1,0 +1,43 @@
+#include "projects/finetune/fingerprint.h"
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+
+namespace toolkit::finetune {
+
+std::string fingerprint(const Config& c, const engine::Batches& batches, int64_t steps,
+                        const std::string& compute) {
+  return Json{{"model", c.model},
+              {"rank", c.rank},
+              {"alpha", c.alpha},
+              {"targets", c.targets},
+              {"layers", c.layers},
+              {"learning_rate", c.learning_rate},
+              {"schedule", c.schedule},
+              {"warmup", c.warmup},
+              {"steps", steps},
+              {"batch_tokens", c.batch_tokens},
+              {"max_length", c.max_length},
+              {"clip", c.clip},
+              {"weight_decay", c.weight_decay},
+              {"seed", c.seed},
+              {"compute", compute},
+              {"training_tokens", batches.tokens()},
+              {"shared_prefix", batches.shape().prefix},
+              {"batch_rows", batches.shape().rows},
+              {"row_length", batches.shape().length}}
+      .dump();
+}
+
+void check_same_settings(const std::string& saved, const std::string& now) {
+  if (saved == now) return;
+  const Json before = parse_json(saved, "training_state.safetensors"), current = Json::parse(now);
+  std::string changes;
+  for (const auto& [key, value] : current.items())
+    if (const Json old = before.value(key, Json()); old != value)
+      changes += fmt::format("\n  {}: was {}, now {}", key, old.dump(), value.dump());
+  fail(ErrorKind::kUserInput, "--resume needs the settings of the interrupted run; these differ:{}",
+       changes);
+}
+
+}  // namespace toolkit::finetune
