@@ -3,10 +3,11 @@ PRESET ?= release
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BUILD = build/$(PRESET)
 
-.PHONY: help setup build demo test check clean
+.PHONY: help setup build demo test test-interop check clean
 help:
 	@echo "make demo    install what is missing, build, fine-tune a real model on real data"
 	@echo "make test    install what is missing, build, run every test"
+	@echo "make test-interop   tests beside the real programs (installs gigabytes: PyTorch, mlx-lm, llama.cpp, Ollama)"
 	@echo "make build   build all programs into $(BUILD)/bin   (PRESET=dev|asan-ubsan|tsan for others)"
 	@echo "make check   format, layers, file sizes"
 	@echo "make setup   only install (apt or brew, then Python wheels through uv)"
@@ -23,6 +24,11 @@ demo: build
 
 test: build
 	ctest --preset $(PRESET) -j $(JOBS) --no-label-summary
+
+test-interop: build
+	scripts/setup --ollama
+	scripts/setup --peers
+	ctest --preset $(PRESET) -L interop -j $(JOBS) --no-label-summary
 
 check:
 	scripts/check

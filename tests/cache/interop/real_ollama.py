@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The real Ollama for tests: found by OLLAMA_PROGRAM or PATH, run with a home, a store and a port of its own."""
+"""The real Ollama for tests: OLLAMA_PROGRAM, the one of `scripts/setup --ollama` or of PATH; run with a home, a store and a port of its own."""
 
 import contextlib
 import json
@@ -16,9 +16,10 @@ import urllib.request
 
 def program() -> str:
     """Its path; a test ends with SKIPPED where there is none."""
-    found = os.environ.get("OLLAMA_PROGRAM") or shutil.which("ollama")
+    built = str(pathlib.Path(__file__).resolve().parents[3] / ".venv-interop/bin/ollama")
+    found = os.environ.get("OLLAMA_PROGRAM") or shutil.which(built) or shutil.which("ollama")
     if not found or not os.access(found, os.X_OK):
-        print("SKIPPED: no Ollama (OLLAMA_PROGRAM or PATH); `go install github.com/ollama/ollama@v0.9.6` builds one")
+        print("SKIPPED: no Ollama (OLLAMA_PROGRAM, PATH); `scripts/setup --ollama` compiles one")
         sys.exit(0)
     return found
 
