@@ -34,50 +34,87 @@ struct Counter {
   }
 };
 
+/// The arrays of a block, in the order of its members.
+struct BlockArrays {
+  std::vector<mx::array*>& found;
+  void operator()(const std::string&, nn::Linear& layer) {
+    found.push_back(&layer.weight.data);
+    if (layer.bias) found.push_back(&*layer.bias);
+    if (!layer.lora) return;
+    found.push_back(&layer.lora->a);
+    found.push_back(&layer.lora->b);
+  }
+  void operator()(const std::string&, mx::array& norm) { found.push_back(&norm); }
+};
+
+std::vector<mx::array*> arrays_of(DecoderBlock& block) {
+  std::vector<mx::array*> found;
+  BlockArrays collect{found};
+  nn::Walker walker(collect);
+  block.visit(walker);
+  return found;
+}
+
 /// Runs a block so that only its inputs are kept and the rest is computed again in the backward
-/// pass. What is trained must be an explicit input: gradients reach inputs only.
+/// pass. What is trained (a tracer now) must be an explicit input: gradients reach inputs only.
 Residual run_checkpointed(const DecoderBlock& block, const Residual& in,
                           const BlockContext& context) {
   DecoderBlock copy = block;  // members are handles; the copy outlives this call inside the graph
   std::vector<mx::array> inputs = {in.x};
   if (in.delta) inputs.push_back(*in.delta);
-  const size_t first_branch = inputs.size();
-  std::vector<std::pair<std::string, nn::Linear*>> linears;
-  const auto for_each_branch = [](DecoderBlock& target, const auto& use) {
-    std::vector<std::pair<std::string, nn::Linear*>> found;
-    LinearsOnly collect{found};
-    nn::Walker walker(collect);
-    target.visit(walker);
-    for (auto& [path, layer] : found)
-      if (layer->lora) use(*layer->lora);
-  };
-  for_each_branch(copy, [&](tensor::LoraBranch& branch) {
-    inputs.push_back(branch.a);
-    inputs.push_back(branch.b);
-  });
+  const size_t first_trained = inputs.size();
+  std::vector<size_t> trained;  // which of the block's arrays
+  const std::vector<mx::array*> arrays = arrays_of(copy);
+  for (size_t i = 0; i < arrays.size(); ++i) {
+    if (!arrays[i]->is_tracer()) continue;
+    trained.push_back(i);
+    inputs.push_back(*arrays[i]);
+  }
   std::optional<mx::array> segments;
   std::optional<SharedPrefix> shared;
   if (context.segments) segments = *context.segments;
   if (context.shared) shared = *context.shared;
-  const auto run = [copy, context, segments, shared, first_branch,
-                    for_each_branch](const std::vector<mx::array>& given) {
+  const auto run = [copy, context, segments, shared, first_trained,
+                    trained](const std::vector<mx::array>& given) {
     DecoderBlock with_inputs = copy;
-    size_t next = first_branch;
-    for_each_branch(with_inputs, [&](tensor::LoraBranch& branch) {
-      branch.a = given[next++];
-      branch.b = given[next++];
-    });
+    const std::vector<mx::array*> places = arrays_of(with_inputs);
+    for (size_t i = 0; i < trained.size(); ++i) *places[trained[i]] = given[first_trained + i];
     BlockContext inner = context;
     inner.segments = segments ? &*segments : nullptr;
     inner.shared = shared ? &*shared : nullptr;
     Residual residual{given[0], std::nullopt};
-    if (first_branch == 2) residual.delta = given[1];
+    if (first_trained == 2) residual.delta = given[1];
     const Residual out = with_inputs(residual, inner);
     return std::vector<mx::array>{out.x, *out.delta};
   };
   const std::vector<mx::array> out = mx::checkpoint(run)(inputs);
   return {out[0], out[1]};
 }
+
+/// Names every array of the model; `layers` marks the decoder's layers in a path.
+struct ParameterList {
+  using Kind = ModelParameter::Kind;
+  std::vector<ModelParameter>& found;
+
+  static int layer_of(const std::string& path) {
+    constexpr std::string_view kMark = "layers.";
+    const size_t at = path.find(kMark);
+    return at == std::string::npos ? -1 : std::atoi(path.c_str() + at + kMark.size());
+  }
+  void add(const std::string& name, Kind kind, mx::array& array, bool quantized = false) {
+    found.push_back({name, kind, layer_of(name), quantized, {&array}});
+  }
+  void operator()(const std::string& path, nn::Linear& layer) {
+    add(path + ".weight", Kind::kMatrix, layer.weight.data, layer.weight.quantized());
+    if (layer.bias) add(path + ".bias", Kind::kBias, *layer.bias);
+  }
+  void operator()(const std::string& path, nn::Embedding& embedding) {
+    add(path + ".weight", Kind::kEmbedding, embedding.table.data, embedding.table.quantized());
+  }
+  void operator()(const std::string& path, mx::array& norm) {
+    add(path + ".weight", Kind::kNorm, norm);
+  }
+};
 
 }  // namespace
 
@@ -107,6 +144,7 @@ mx::array Decoder::hidden(const mx::array& ids, const ForwardOptions& options) c
   const BlockContext context{&c, &parts_->frequencies, options.segments, options.shared,
                              options.cache};
   Residual residual{parts_->embed_tokens(ids), std::nullopt};
+  if (options.embedding_noise) residual.x = mx::add(residual.x, *options.embedding_noise);
   if (c.embedding_scale != 1.0f)
     residual.x = mx::multiply(residual.x, mx::array(c.embedding_scale));
   for (const DecoderBlock& block : parts_->layers)
@@ -137,6 +175,33 @@ std::vector<std::pair<std::string, nn::Linear*>> Decoder::linears() {
   nn::Walker walker(collect);
   parts_->visit(walker);
   return found;
+}
+
+std::vector<ModelParameter> Decoder::parameters() {
+  std::vector<ModelParameter> found;
+  ParameterList collect{found};
+  nn::Walker walker(collect);
+  parts_->visit(walker);
+  if (parts_->config.tied_embeddings)
+    found.front().places.push_back(&parts_->lm_head.weight.data);  // the table is visited first
+  return found;
+}
+
+void Decoder::set_trained(std::set<std::string> names) {
+  size_t known = 0;
+  for (const ModelParameter& parameter : parameters()) {
+    if (!names.contains(parameter.name)) continue;
+    if (parameter.quantized)
+      fail(ErrorKind::kInternal, "{} is quantized and cannot be trained", parameter.name);
+    ++known;
+  }
+  if (known != names.size())
+    fail(ErrorKind::kInternal, "set_trained: {} of {} names are parameters", known, names.size());
+  parts_->trained = std::move(names);
+}
+
+const std::set<std::string>& Decoder::trained() const {
+  return parts_->trained;
 }
 
 int64_t Decoder::parameter_count() const {

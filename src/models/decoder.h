@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -61,10 +62,21 @@ struct SharedPrefix {
   mx::array positions;  // (B, T) int32, of each token in its sample
 };
 
+/// One array of the model itself that training may change; LoRA branches are not among them.
+struct ModelParameter {
+  enum class Kind { kEmbedding, kMatrix, kBias, kNorm };
+  std::string name;  // "model.layers.0.self_attn.q_proj.weight", as in a checkpoint
+  Kind kind;
+  int layer;                       // -1 outside the decoder layers
+  bool quantized;                  // packed: has no gradient
+  std::vector<mx::array*> places;  // where it lies: a tied embedding is the head's weight, too
+};
+
 struct ForwardOptions {
   const mx::array* segments = nullptr;   // (B, T) int32, packed rows; see tensor::AttentionOptions
   const SharedPrefix* shared = nullptr;  // of packed rows
   KvCache* cache = nullptr;              // appended to; positions start at its length
+  const mx::array* embedding_noise = nullptr;  // (B, T, C), added to the embeddings (NEFTune)
   bool checkpoint_layers = false;  // training: keep only each layer's input, recompute the rest
 };
 
@@ -91,6 +103,12 @@ class Decoder {
   const DecoderConfig& config() const;
   /// Every linear layer with its path ("model.layers.0.self_attn.q_proj"), in model order.
   std::vector<std::pair<std::string, nn::Linear*>> linears();
+  /// Every array of the model with its name, in model order. The places belong to the model.
+  std::vector<ModelParameter> parameters();
+  /// Names of parameters() that are trained themselves, as full fine-tuning does. Empty at first.
+  /// Throws Error(kInternal) for a name that is not there or a quantized array.
+  void set_trained(std::set<std::string> names);
+  const std::set<std::string>& trained() const;
   int64_t parameter_count() const;
   void set_compute(tensor::Compute compute);  // prepares every frozen linear layer
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "core/nn/linear.h"
@@ -19,6 +21,7 @@ struct Decoder::Parts {
   mx::array norm;                      // (C)
   nn::Linear lm_head;                  // shares the embedding's memory when tied
   std::vector<mx::array> frequencies;  // of each config.ropes
+  std::set<std::string> trained;       // see Decoder::set_trained
 
   /// The tied head is not visited: it has no tensor of its own.
   template <class V>

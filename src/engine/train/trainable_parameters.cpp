@@ -5,21 +5,47 @@
 
 namespace toolkit::engine {
 
+namespace {
+
+ParameterRole role_of(models::ModelParameter::Kind kind) {
+  using Kind = models::ModelParameter::Kind;
+  switch (kind) {
+    case Kind::kEmbedding:
+      return ParameterRole::kEmbedding;
+    case Kind::kNorm:
+      return ParameterRole::kNorm;
+    case Kind::kBias:
+      return ParameterRole::kBias;
+    case Kind::kMatrix:
+      return ParameterRole::kMatrix;
+  }
+  fail(ErrorKind::kInternal, "role_of: unknown kind of parameter");
+}
+
+}  // namespace
+
 TrainableParameters::TrainableParameters(models::Decoder& model) {
   for (const auto& [path, layer] : model.linears()) {
     if (!layer->lora) continue;
-    names_.push_back(path + ".lora_a");
-    slots_.push_back(&layer->lora->a);
-    names_.push_back(path + ".lora_b");
-    slots_.push_back(&layer->lora->b);
+    add(path + ".lora_a", ParameterRole::kLoraA, {&layer->lora->a});
+    add(path + ".lora_b", ParameterRole::kLoraB, {&layer->lora->b});
   }
-  if (names_.empty())
-    fail(ErrorKind::kInternal, "TrainableParameters: the model has no LoRA branch");
+  for (models::ModelParameter& parameter : model.parameters())
+    if (model.trained().contains(parameter.name))
+      add(parameter.name, role_of(parameter.kind), std::move(parameter.places));
+  if (infos_.empty()) fail(ErrorKind::kInternal, "TrainableParameters: nothing is trained");
+}
+
+void TrainableParameters::add(std::string name, ParameterRole role,
+                              std::vector<mx::array*> places) {
+  names_.push_back(name);
+  infos_.push_back({std::move(name), role});
+  slots_.push_back(std::move(places));
 }
 
 std::vector<mx::array> TrainableParameters::values() const {
   std::vector<mx::array> values;
-  for (const mx::array* slot : slots_) values.push_back(*slot);
+  for (const auto& places : slots_) values.push_back(*places.front());
   return values;
 }
 
@@ -27,12 +53,13 @@ void TrainableParameters::assign(std::span<const mx::array> values) {
   if (values.size() != slots_.size())
     fail(ErrorKind::kInternal, "TrainableParameters: {} values for {} parameters", values.size(),
          slots_.size());
-  for (size_t i = 0; i < slots_.size(); ++i) *slots_[i] = values[i];
+  for (size_t i = 0; i < slots_.size(); ++i)
+    for (mx::array* place : slots_[i]) *place = values[i];
 }
 
 int64_t TrainableParameters::element_count() const {
   int64_t total = 0;
-  for (const mx::array* slot : slots_) total += static_cast<int64_t>(slot->size());
+  for (const auto& places : slots_) total += static_cast<int64_t>(places.front()->size());
   return total;
 }
 
