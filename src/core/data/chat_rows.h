@@ -11,10 +11,16 @@ namespace toolkit::data {
 
 /// One row of a data set, whatever form it had in the file.
 struct Row {
-  std::vector<text::Message> messages;  // chat form; empty for plain text
-  std::string tools_json;               // JSON array or ""
-  std::string text;  // plain text rows ({"text": ...}): every token is supervised
-  int line = 0;      // 1-based, in the file it came from
+  std::vector<text::Message> messages;  // chat form; empty for plain text; of a pair the chosen one
+  /// Of a preference row: the whole conversation with the worse answer; else empty. It begins with
+  /// the same `prompt_messages` messages as `messages`, and differs in the next one.
+  std::vector<text::Message> rejected;
+  int prompt_messages = 0;
+  std::string tools_json;  // JSON array or ""
+  std::string text;        // plain text rows ({"text": ...}): every token is supervised
+  int line = 0;            // 1-based, in the file it came from
+
+  bool is_preference() const { return !rejected.empty(); }
 };
 
 /// A row that cannot be used, and why.
@@ -27,12 +33,14 @@ struct BadRow {
 struct ReadResult {
   std::vector<Row> rows;
   std::vector<BadRow> bad;
-  std::string format;  // "messages", "prompt/completion", "text", "alpaca", "sharegpt"
+  std::string format;  // "messages", "prompt/completion", "text", "alpaca", "sharegpt",
+                       // "preference"
 };
 
 /// Reads a JSONL file; each row may be messages, prompt/completion, text, alpaca
-/// (instruction/input/output) or ShareGPT (conversations/from/value). Bad rows are collected, not
-/// thrown. Throws Error for a file that cannot be read at all.
+/// (instruction/input/output), ShareGPT (conversations/from/value) or preference (prompt/chosen/
+/// rejected). Bad rows are collected, not thrown. Throws Error for a file that cannot be read at
+/// all.
 ReadResult read_rows(const std::filesystem::path& file);
 
 /// The files of a data set; empty where there is none.

@@ -169,7 +169,6 @@ TEST_SUITE("unit") {
 
   TEST_CASE("rows: bad rows of the other forms") {
     const std::vector<std::pair<string, string>> cases = {
-        {R"({"prompt":"a","chosen":"b","rejected":"c"})", "preference row"},
         {R"({"prompt":"a"})", "'completion' is missing"},
         {R"({"prompt":"a","completion":null})", "'completion': expected a string, found null"},
         {R"({"prompt":"a","completion":" "})", "'completion' is empty"},

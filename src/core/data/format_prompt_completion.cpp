@@ -19,10 +19,6 @@ void append(const Json& row, const char* key, const char* role,
 }
 
 Row read(const Json& row) {
-  if (row.contains("chosen") || row.contains("rejected")) {
-    fail(ErrorKind::kUserInput,
-         "a preference row (prompt/chosen/rejected): supervised fine-tuning needs 'completion'");
-  }
   Row result;
   append(row, "prompt", "user", result.messages);
   append(row, "completion", "assistant", result.messages);

@@ -9,8 +9,9 @@ namespace toolkit::data {
 namespace {
 
 // Most telling keys first: a row may carry more than one form's keys.
-const std::array<const RowFormat*, 5> kFormats = {
-    &kMessagesFormat, &kShareGptFormat, &kPromptCompletionFormat, &kAlpacaFormat, &kTextFormat};
+const std::array<const RowFormat*, 6> kFormats = {&kPreferenceFormat, &kMessagesFormat,
+                                                  &kShareGptFormat,   &kPromptCompletionFormat,
+                                                  &kAlpacaFormat,     &kTextFormat};
 constexpr size_t kLongestReason = 240;
 
 // "row:1:17: expected ..." as "column 17: expected ...". The parser quotes what it read: that may

@@ -7,11 +7,28 @@
 namespace toolkit::data {
 namespace {
 
-Sample chat_sample(const Row& row, const text::Tokenizer& tokenizer,
+// Assistant turns within the first `prompt_messages` messages are left unsupervised.
+Sample chat_sample(const std::vector<text::Message>& messages, int prompt_messages,
+                   const std::string& tools_json, const text::Tokenizer& tokenizer,
                    const text::ChatTemplate& chat) {
   text::RenderOptions options;
-  options.tools_json = row.tools_json;
-  const text::RenderedChat rendered = chat.render_supervised(row.messages, options);
+  options.tools_json = tools_json;
+  text::RenderedChat rendered = chat.render_supervised(messages, options);
+  if (prompt_messages > 0) {
+    const auto turns = [](auto begin, auto end) {
+      return std::count_if(begin, end,
+                           [](const text::Message& m) { return m.role == "assistant"; });
+    };
+    const auto all = turns(messages.begin(), messages.end());
+    if (static_cast<std::ptrdiff_t>(rendered.assistant.size()) != all)
+      fail(ErrorKind::kUnsupported,
+           "chat template: it marks {} turns of the assistant where the conversation has {}, so "
+           "the answer cannot be told from the prompt",
+           rendered.assistant.size(), all);
+    rendered.assistant.erase(
+        rendered.assistant.begin(),
+        rendered.assistant.begin() + turns(messages.begin(), messages.begin() + prompt_messages));
+  }
   // The template writes BOS itself where the model wants one.
   text::Encoding encoding = tokenizer.encode(rendered.text, false);
   Sample sample;
@@ -27,6 +44,19 @@ Sample text_sample(const Row& row, const text::Tokenizer& tokenizer, int32_t eos
     sample.ids.push_back(eos_id);
   sample.supervised.assign(sample.ids.size(), true);
   return sample;
+}
+
+void finish(Sample& sample, int line, int max_length) {
+  if (max_length < 1)
+    fail(ErrorKind::kInternal, "make_sample: max_length {}, expected >= 1", max_length);
+  const auto limit = static_cast<size_t>(max_length);
+  sample.truncated = sample.ids.size() > limit;
+  if (sample.truncated) {
+    sample.ids.resize(limit);
+    sample.supervised.resize(limit);
+  }
+  if (!sample.supervised.empty()) sample.supervised[0] = false;
+  sample.line = line;
 }
 
 }  // namespace
@@ -54,19 +84,23 @@ std::vector<bool> mark_supervised(std::span<const std::pair<uint32_t, uint32_t>>
 
 Sample make_sample(const Row& row, const text::Tokenizer& tokenizer, const text::ChatTemplate& chat,
                    int32_t eos_id, int max_length) {
-  if (max_length < 1)
-    fail(ErrorKind::kInternal, "make_sample: max_length {}, expected >= 1", max_length);
   Sample sample = row.messages.empty() ? text_sample(row, tokenizer, eos_id)
-                                       : chat_sample(row, tokenizer, chat);
-  const auto limit = static_cast<size_t>(max_length);
-  sample.truncated = sample.ids.size() > limit;
-  if (sample.truncated) {
-    sample.ids.resize(limit);
-    sample.supervised.resize(limit);
-  }
-  if (!sample.supervised.empty()) sample.supervised[0] = false;
-  sample.line = row.line;
+                                       : chat_sample(row.messages, row.prompt_messages,
+                                                     row.tools_json, tokenizer, chat);
+  finish(sample, row.line, max_length);
   return sample;
+}
+
+PreferenceSamples make_preference_samples(const Row& row, const text::Tokenizer& tokenizer,
+                                          const text::ChatTemplate& chat, int max_length) {
+  if (!row.is_preference())
+    fail(ErrorKind::kInternal, "make_preference_samples: line {} has no rejected answer", row.line);
+  const auto sample_of = [&](const std::vector<text::Message>& messages) {
+    Sample sample = chat_sample(messages, row.prompt_messages, row.tools_json, tokenizer, chat);
+    finish(sample, row.line, max_length);
+    return sample;
+  };
+  return {.chosen = sample_of(row.messages), .rejected = sample_of(row.rejected)};
 }
 
 }  // namespace toolkit::data

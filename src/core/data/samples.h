@@ -27,9 +27,22 @@ std::vector<bool> mark_supervised(std::span<const std::pair<uint32_t, uint32_t>>
                                   std::span<const std::pair<size_t, size_t>> ranges);
 
 /// Renders with the chat template, tokenizes once, maps the template's assistant ranges to tokens
-/// by offsets. Plain text rows get the EOS token. Longer than max_length: cut at the end,
-/// `truncated` set.
+/// by offsets. Plain text rows get the EOS token. Of a preference row: the chosen
+/// conversation, its answer supervised. Longer than max_length: cut at the end, `truncated` set.
 Sample make_sample(const Row& row, const text::Tokenizer& tokenizer, const text::ChatTemplate& chat,
                    int32_t eos_id, int max_length);
+
+/// Both answers of a preference row, each behind the same prompt.
+struct PreferenceSamples {
+  Sample chosen, rejected;
+};
+
+/// The two conversations of a preference row as make_sample makes them, except that only what the
+/// assistant says behind the prompt is supervised. Where both begin with the same tokens,
+/// shared_prefix({chosen, rejected}) tells how many. Cut at the end to max_length: an answer may
+/// be left with no supervised token. Throws Error(kInternal) for a row that is no preference row,
+/// Error(kUnsupported) if the template does not mark each assistant turn.
+PreferenceSamples make_preference_samples(const Row& row, const text::Tokenizer& tokenizer,
+                                          const text::ChatTemplate& chat, int max_length);
 
 }  // namespace toolkit::data

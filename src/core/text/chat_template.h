@@ -13,6 +13,8 @@ struct Message {
   std::string content;
   std::string
       extra_json;  // other members of the message (tool_calls, name, ...) as a JSON object, or ""
+
+  bool operator==(const Message&) const = default;
 };
 
 struct RenderOptions {

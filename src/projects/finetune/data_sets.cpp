@@ -20,6 +20,11 @@ data::Splits read_rows(const Config& config) {
          "--skip-bad-rows:{}",
          splits.bad.size(), config.data, lines);
   }
+  if (splits.format == "preference")
+    fail(ErrorKind::kUserInput,
+         "{} holds preference rows (chosen/rejected); supervised fine-tuning needs one answer: "
+         "messages or prompt/completion rows",
+         config.data);
   if (splits.train.empty())
     fail(
         ErrorKind::kUserInput,
