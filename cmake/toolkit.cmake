@@ -27,12 +27,20 @@ function(toolkit_library name)
   endif()
 endfunction()
 
-# Registers every doctest case of a program with ctest. A case whose output has a line that starts
-# with "SKIPPED:" is counted by ctest as skipped, never as passed.
+# Registers every doctest case of a program with ctest, labelled with its suite. A case whose output has a line that
+# starts with "SKIPPED:" is counted by ctest as skipped, never as passed.
 function(toolkit_discover_tests target)
-  include(doctest)
-  doctest_discover_tests(${target} ADD_LABELS 1 TEST_PREFIX "${target}: "
-    PROPERTIES SKIP_REGULAR_EXPRESSION "SKIPPED:" TIMEOUT 600)
+  set(tests_file ${CMAKE_CURRENT_BINARY_DIR}/${target}_tests.cmake)
+  set(include_file ${CMAKE_CURRENT_BINARY_DIR}/${target}_include.cmake)
+  add_custom_command(TARGET ${target} POST_BUILD BYPRODUCTS ${tests_file} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -D TEST_TARGET=${target} -D TEST_EXECUTABLE=$<TARGET_FILE:${target}>
+            -D TEST_WORKING_DIR=${CMAKE_CURRENT_BINARY_DIR} -D CTEST_FILE=${tests_file}
+            -P ${CMAKE_SOURCE_DIR}/cmake/discover_tests.cmake)
+  file(WRITE ${include_file} "if(EXISTS [==[${tests_file}]==])\n  include([==[${tests_file}]==])\n"
+    "else()\n  add_test(${target}_NOT_BUILT ${target}_NOT_BUILT)\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${include_file})
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/discover_tests.cmake)
+  set_property(GLOBAL APPEND PROPERTY TOOLKIT_TEST_PROGRAMS ${target})
 endfunction()
 
 function(toolkit_program name)
