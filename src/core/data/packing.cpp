@@ -48,38 +48,41 @@ namespace {
 constexpr int kShortestPrefix = 8;
 
 /// Tokens before the one that predicts the first supervised token.
-int unsupervised_start(const Sample& sample) {
-  const auto first = std::find(sample.supervised.begin() + 1, sample.supervised.end(), true);
-  return static_cast<int>(first - sample.supervised.begin()) - 1;
+int unsupervised_start(const SampleView& sample) {
+  int first = 1;
+  while (first < sample.size() && !sample.supervised(first)) ++first;
+  return first - 1;
 }
 
-void check_sample(const Sample& sample, int index) {
-  if (sample.ids.empty() || sample.supervised.size() != sample.ids.size())
-    fail(ErrorKind::kInternal, "packing: sample {} has {} ids and {} supervision marks", index,
-         sample.ids.size(), sample.supervised.size());
+/// How many tokens both begin with, at most `limit`.
+int common_tokens(const SampleView& a, const SampleView& b, int limit) {
+  limit = std::min({limit, a.size(), b.size()});
+  int same = 0;
+  while (same < limit && a.id(same) == b.id(same)) ++same;
+  return same;
 }
 
-void check_prefix(const Sample& sample, const Sample& first, int index, int prefix) {
+void check_prefix(const SampleView& sample, const SampleView& first, int index, int prefix) {
   if (prefix == 0) return;
   const bool same = unsupervised_start(sample) >= prefix && unsupervised_start(first) >= prefix &&
-                    std::equal(first.ids.begin(), first.ids.begin() + prefix, sample.ids.begin());
+                    common_tokens(first, sample, prefix) == prefix;
   if (!same)
     fail(ErrorKind::kInternal, "make_batch: sample {} does not share the first {} tokens", index,
          prefix);
 }
 
 /// Adds the tokens of a sample from `skipped` on behind `used` tokens of a row.
-void append_sample(PackedBatch& batch, const Sample& sample, int skipped, int row_begin, int used,
-                   int segment) {
-  const int length = static_cast<int>(sample.ids.size());
+void append_sample(PackedBatch& batch, const SampleView& sample, int skipped, int row_begin,
+                   int used, int segment) {
+  const int length = sample.size();
   for (int i = skipped; i < length; ++i) {
     const int at = row_begin + used + i - skipped;
-    batch.ids[at] = sample.ids[i];
+    batch.ids[at] = sample.id(i);
     batch.segments[at] = segment;
     batch.positions[at] = i;
-    if (i > 0 && sample.supervised[i]) {
+    if (i > 0 && sample.supervised(i)) {
       batch.predictors.push_back(at - 1);
-      batch.targets.push_back(sample.ids[i]);
+      batch.targets.push_back(sample.id(i));
     }
   }
   batch.tokens += length;
@@ -87,19 +90,16 @@ void append_sample(PackedBatch& batch, const Sample& sample, int skipped, int ro
 
 }  // namespace
 
-int shared_prefix(std::span<const Sample> samples) {
+int shared_prefix(const SampleSet& samples) {
   int shared = samples.size() < 2 ? 0 : std::numeric_limits<int>::max();
   for (size_t i = 0; i < samples.size() && shared >= kShortestPrefix; ++i) {
-    check_sample(samples[i], static_cast<int>(i));
-    const std::vector<int32_t>&first = samples[0].ids, &ids = samples[i].ids;
-    const auto end = std::mismatch(first.begin(), first.end(), ids.begin(), ids.end()).second;
-    shared =
-        std::min({shared, unsupervised_start(samples[i]), static_cast<int>(end - ids.begin())});
+    shared = std::min({shared, unsupervised_start(samples[i]),
+                       common_tokens(samples[0], samples[i], samples[0].size())});
   }
   return shared >= kShortestPrefix ? shared : 0;
 }
 
-PackedBatch make_batch(std::span<const Sample> samples, std::span<const std::vector<int>> rows,
+PackedBatch make_batch(const SampleSet& samples, std::span<const std::vector<int>> rows,
                        int row_length, int prefix) {
   PackedBatch batch{.rows = static_cast<int>(rows.size()), .length = row_length, .prefix = prefix};
   const size_t size = rows.size() * static_cast<size_t>(row_length);
@@ -109,11 +109,10 @@ PackedBatch make_batch(std::span<const Sample> samples, std::span<const std::vec
   for (int row = 0; row < batch.rows; ++row) {
     int used = 0, segment = 0;
     for (int index : rows[row]) {
-      const Sample& sample = samples[index];
-      check_sample(sample, index);
+      const SampleView& sample = samples[index];
       check_prefix(sample, samples[rows[row][0]], index, prefix);
       const int skipped = segment == 0 ? 0 : prefix;
-      const int own = static_cast<int>(sample.ids.size()) - skipped;
+      const int own = sample.size() - skipped;
       if (used + own > row_length) {
         fail(ErrorKind::kInternal, "make_batch: row {} needs {} tokens, expected at most {}", row,
              used + own, row_length);

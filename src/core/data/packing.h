@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "core/data/samples.h"
+#include "core/data/sample_set.h"
 
 namespace toolkit::data {
 
@@ -14,7 +14,7 @@ std::vector<std::vector<int>> pack_best_fit(std::span<const int> lengths, int ro
 
 /// How many tokens all samples begin with, so far as no supervised token is predicted there: what
 /// rows may hold once for all their samples. 0 where that is too little to gain by it.
-int shared_prefix(std::span<const Sample> samples);
+int shared_prefix(const SampleSet& samples);
 
 /// A fixed-shape batch of packed rows: what one training step sees. The first sample of a row
 /// stands there whole; of the others their first `prefix` tokens are left out, being the same.
@@ -30,7 +30,7 @@ struct PackedBatch {
 
 /// Throws Error(kInternal) if a row does not fit or samples do not share their first `prefix`
 /// tokens.
-PackedBatch make_batch(std::span<const Sample> samples, std::span<const std::vector<int>> rows,
+PackedBatch make_batch(const SampleSet& samples, std::span<const std::vector<int>> rows,
                        int row_length, int prefix = 0);
 
 }  // namespace toolkit::data

@@ -61,13 +61,13 @@ Estimate ratio_estimate(size_t count, const Value& value, std::span<const RowLos
 
 }  // namespace
 
-std::vector<RowLoss> row_losses(const models::Decoder& model, std::span<const data::Sample> samples,
+std::vector<RowLoss> row_losses(const models::Decoder& model, const data::SampleSet& samples,
                                 const EvaluateOptions& options) {
   const int prefix = data::shared_prefix(samples);
   std::vector<int> own;  // tokens of each sample after the shared ones
   int longest = 1;
-  for (const data::Sample& sample : samples) {
-    own.push_back(static_cast<int>(sample.ids.size()) - prefix);
+  for (const data::SampleView& sample : samples) {
+    own.push_back(sample.size() - prefix);
     longest = std::max(longest, prefix + own.back());
   }
   std::vector<RowLoss> rows(samples.size());

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "core/data/samples.h"
+#include "core/data/sample_set.h"
 #include "models/decoder.h"
 
 namespace toolkit::engine {
@@ -24,7 +24,7 @@ struct EvaluateOptions {
 
 /// The loss of every row, each supervised token once, rows packed together. Stops early, with the
 /// rest at zero tokens, when `progress` says so.
-std::vector<RowLoss> row_losses(const models::Decoder& model, std::span<const data::Sample> samples,
+std::vector<RowLoss> row_losses(const models::Decoder& model, const data::SampleSet& samples,
                                 const EvaluateOptions& options);
 
 /// A mean with the interval that holds the mean of all such rows in 95 of 100 cases.

@@ -16,17 +16,15 @@ constexpr uint64_t kOrderStream = 1000;  // of the seed; + epoch
 namespace {
 
 // Tokens of each sample behind the first `prefix` ones.
-std::vector<int> own_lengths(std::span<const data::Sample> samples, int prefix) {
+std::vector<int> own_lengths(const data::SampleSet& samples, int prefix) {
   std::vector<int> lengths;
-  for (const data::Sample& sample : samples)
-    lengths.push_back(static_cast<int>(sample.ids.size()) - prefix);
+  for (const data::SampleView& sample : samples) lengths.push_back(sample.size() - prefix);
   return lengths;
 }
 
 }  // namespace
 
-BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_tokens,
-                              bool share_prefix) {
+BatchShape choose_batch_shape(const data::SampleSet& samples, int batch_tokens, bool share_prefix) {
   const std::vector<int> whole = own_lengths(samples, 0);
   const int longest = whole.empty() ? 1 : *std::max_element(whole.begin(), whole.end());
   const int batch_rows = std::max(1, batch_tokens / std::max(longest, kLongRow));
@@ -45,7 +43,7 @@ BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_t
   return shape;
 }
 
-Batches::Batches(std::vector<data::Sample> samples, BatchShape shape, bool shuffled, uint64_t seed)
+Batches::Batches(data::SampleSet samples, BatchShape shape, bool shuffled, uint64_t seed)
     : samples_(std::move(samples)), shape_(shape), shuffled_(shuffled), seed_(seed) {
   if (samples_.empty()) fail(ErrorKind::kInternal, "Batches: no samples");
   // Packing depends on lengths only, so every epoch has as many rows as this one.
@@ -85,8 +83,7 @@ int Batches::fullest(std::span<const std::vector<int>> rows) const {
   int most = 0;
   for (const std::vector<int>& row : rows) {
     int used = shape_.prefix;
-    for (const int index : row)
-      used += static_cast<int>(samples_[index].ids.size()) - shape_.prefix;
+    for (const int index : row) used += samples_[index].size() - shape_.prefix;
     most = std::max(most, used);
   }
   return most;
@@ -98,15 +95,11 @@ data::PackedBatch Batches::at(int64_t step) const {
 }
 
 int64_t Batches::tokens() const {
-  int64_t total = 0;
-  for (const data::Sample& sample : samples_) total += static_cast<int64_t>(sample.ids.size());
-  return total;
+  return samples_.tokens();
 }
 
 int64_t Batches::supervised_tokens() const {
-  int64_t total = 0;
-  for (const data::Sample& sample : samples_) total += sample.supervised_count();
-  return total;
+  return samples_.supervised_tokens();
 }
 
 double Batches::filled_share() const {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/data/packing.h"
-#include "core/data/samples.h"
+#include "core/data/sample_set.h"
 
 namespace toolkit::engine {
 
@@ -22,14 +22,14 @@ struct BatchShape {
 /// rows of at least 1024 above. With `share_prefix`, rows are as short as what the samples share
 /// (data::shared_prefix) allows while an epoch has no more of them: a step still sees about
 /// `batch_tokens` tokens, each sample counted whole, and computes fewer.
-BatchShape choose_batch_shape(std::span<const data::Sample> samples, int batch_tokens,
+BatchShape choose_batch_shape(const data::SampleSet& samples, int batch_tokens,
                               bool share_prefix = false);
 
 /// Packed batches of a data set, the same for the same seed on every machine. With shuffling each
 /// epoch packs the samples anew, in another order; every sample stands in exactly one batch of it.
 class Batches {
  public:
-  Batches(std::vector<data::Sample> samples, BatchShape shape, bool shuffled, uint64_t seed = 0);
+  Batches(data::SampleSet samples, BatchShape shape, bool shuffled, uint64_t seed = 0);
 
   int per_epoch() const { return per_epoch_; }
   /// Batch `step` (0, 1, ...) of an endless run over the epochs. It ends with its fullest row:
@@ -41,14 +41,14 @@ class Batches {
   int64_t supervised_tokens() const;          // of one epoch
   int64_t places() const { return places_; }  // computed in the first epoch, padding included
   double filled_share() const;                // places that hold a token / all of them
-  std::span<const data::Sample> samples() const { return samples_; }
+  const data::SampleSet& samples() const { return samples_; }
 
  private:
   std::vector<std::vector<int>> pack_epoch(int64_t epoch) const;
   std::span<const std::vector<int>> rows_of(int64_t step) const;
   int fullest(std::span<const std::vector<int>> rows) const;
 
-  std::vector<data::Sample> samples_;
+  data::SampleSet samples_;
   BatchShape shape_;
   bool shuffled_;
   uint64_t seed_;

@@ -13,7 +13,7 @@ namespace {
 
 data::PackedBatch alone(const data::Sample& sample) {
   const std::vector<std::vector<int>> rows{{0}};
-  return data::make_batch({&sample, 1}, rows, static_cast<int>(sample.ids.size()));
+  return data::make_batch(std::span(&sample, 1), rows, static_cast<int>(sample.ids.size()));
 }
 
 float difference(const std::vector<mx::array>& a, const std::vector<mx::array>& b) {

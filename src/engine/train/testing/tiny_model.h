@@ -71,7 +71,7 @@ inline std::pair<float, std::vector<mx::array>> one_by_one(
   for (const data::Sample& sample : samples) {
     const std::vector<std::vector<int>> rows{{0}};
     const data::PackedBatch batch =
-        data::make_batch({&sample, 1}, rows, static_cast<int>(sample.ids.size()));
+        data::make_batch(std::span(&sample, 1), rows, static_cast<int>(sample.ids.size()));
     auto [value, parts] = loss_and_gradients(model, parameters, batch);
     loss += value.item<float>();
     for (size_t i = 0; i < parts.size(); ++i) {

@@ -1,0 +1,51 @@
+#include "core/data/sample_set.h"
+
+#include <utility>
+
+#include "core/base/error.h"
+
+namespace toolkit::data {
+
+SampleSet::SampleSet(std::span<const Sample> samples) {
+  size_t total = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (samples[i].ids.empty() || samples[i].supervised.size() != samples[i].ids.size())
+      fail(ErrorKind::kInternal, "SampleSet: sample {} has {} ids and {} supervision marks", i,
+           samples[i].ids.size(), samples[i].supervised.size());
+    total += samples[i].ids.size();
+  }
+  auto tokens = std::make_shared<std::vector<uint32_t>>();
+  tokens->reserve(total);  // views point into it
+  for (const Sample& sample : samples) {
+    const size_t begin = tokens->size();
+    for (size_t i = 0; i < sample.ids.size(); ++i)
+      tokens->push_back(marked_token(sample.ids[i], sample.supervised[i]));
+    views_.emplace_back(std::span(*tokens).subspan(begin), sample.supervised_count(), sample.line);
+  }
+  owners_.push_back(std::move(tokens));
+}
+
+SampleSet::SampleSet(std::vector<SampleView> views, std::shared_ptr<const void> owner)
+    : views_(std::move(views)) {
+  owners_.push_back(std::move(owner));
+}
+
+void SampleSet::append(const SampleSet& other, std::span<const int> indices) {
+  views_.reserve(views_.size() + indices.size());
+  for (const int index : indices) views_.push_back(other.views_.at(static_cast<size_t>(index)));
+  owners_.insert(owners_.end(), other.owners_.begin(), other.owners_.end());
+}
+
+int64_t SampleSet::tokens() const {
+  int64_t total = 0;
+  for (const SampleView& view : views_) total += view.size();
+  return total;
+}
+
+int64_t SampleSet::supervised_tokens() const {
+  int64_t total = 0;
+  for (const SampleView& view : views_) total += view.supervised_count();
+  return total;
+}
+
+}  // namespace toolkit::data
