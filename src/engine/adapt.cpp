@@ -115,7 +115,7 @@ void apply_adapter(models::Decoder& model, const checkpoint::Adapter& adapter) {
     } else {
       branches.emplace_back(layer, tensor::LoraBranch{.a = mx::astype(first, mx::float32),
                                                       .b = mx::astype(second, mx::float32),
-                                                      .scale = adapter.scale});
+                                                      .scale = adapter.scale_of(path)});
     }
     rest.erase(a);
     rest.erase(path + ".lora_b");

@@ -77,7 +77,7 @@ TEST_SUITE("unit") {
     const std::string message = refusal(folder.path, ErrorKind::kUserInput);
     CHECK(contains(message, "model.layers.0.lora_a is there without model.layers.0.lora_b"));
     CHECK(contains(message, "model.layers.0.lora_a is (4, 3), expected (in, 2)"));
-    CHECK(contains(message, "model.layers.0.m is neither"));
+    CHECK(contains(message, "model.layers.0.m is not part of a lora adapter"));
     CHECK(contains(message, "1.self_attn.q_proj.lora_b is I32"));
     CHECK(contains(message, "2.self_attn.q_proj.lora_b is (32, 2), expected (2, out)"));
   }
@@ -86,8 +86,8 @@ TEST_SUITE("unit") {
     const TestingFolder folder;
     CHECK(contains(refusal(folder.path / "absent", ErrorKind::kNotFound), "expected a folder"));
     CHECK(contains(refusal(folder.path, ErrorKind::kNotFound), "no adapters.safetensors"));
-    folder.write("adapter_model.safetensors", "x");
-    CHECK(contains(refusal(folder.path, ErrorKind::kUnsupported), "PEFT"));
+    folder.write("adapter_model.bin", "x");
+    CHECK(contains(refusal(folder.path, ErrorKind::kUnsupported), "pickle"));
     save_adapter(folder.path, small_adapter());
     const auto with = [&](const std::string& config, ErrorKind kind = ErrorKind::kUserInput) {
       folder.write("adapter_config.json", config);
@@ -95,7 +95,7 @@ TEST_SUITE("unit") {
     };
     CHECK(with(R"({"lora_parameters": {"rank": 2, "scale": 20.0, "keys": null}})").empty());
     CHECK(contains(with(R"({"lora_parameters": {"rank": 3, "scale": 20.0}})"),
-                   "no LoRA adapter of rank 3"));
+                   "no lora adapter of rank 3"));
     CHECK(contains(with(R"({"lora_parameters": {"rank": 0, "scale": 20.0}})"), "found 0"));
     CHECK(contains(with(R"({"lora_parameters": {"rank": 2.5, "scale": 20.0}})"), "whole number"));
     CHECK(contains(with(R"({"lora_parameters": {"rank": 2}})"), "\"scale\""));
@@ -103,9 +103,12 @@ TEST_SUITE("unit") {
     CHECK(
         contains(with(R"({"lora_parameters": {"rank": 2, "scale": 1, "keys": [1]}})"), "\"keys\""));
     CHECK(contains(
-        with(R"({"fine_tune_type": "dora", "lora_parameters": {}})", ErrorKind::kUnsupported),
-        "dora"));
-    CHECK(contains(with(R"({"peft_type": "LORA"})", ErrorKind::kUnsupported), "PEFT"));
+        with(R"({"fine_tune_type": "ia3", "lora_parameters": {}})", ErrorKind::kUnsupported),
+        "ia3"));
+    CHECK(contains(with(R"({"peft_type": "LORA"})"), "PEFT"));
+    folder.write("adapter_model.safetensors", "x");
+    CHECK(contains(refusal(folder.path, ErrorKind::kUserInput), "found both"));
+    fs::remove(folder.path / "adapter_model.safetensors");
     CHECK(contains(with("{}"), "\"lora_parameters\""));
     CHECK(contains(with("[]"), "JSON object"));
     CHECK(contains(with("{"), "adapter_config.json:1:"));
