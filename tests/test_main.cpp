@@ -1,2 +1,18 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+// No test writes to the user's own ~/.mlx-infrastructure.
+int main(int argc, char** argv) {
+  namespace fs = std::filesystem;
+  const fs::path home =
+      fs::temp_directory_path() / ("toolkit_test_home_" + std::to_string(::getpid()));
+  ::setenv("MLX_INFRASTRUCTURE_HOME", home.c_str(), 1);
+  const int result = doctest::Context(argc, argv).run();
+  std::error_code ignored;
+  fs::remove_all(home, ignored);
+  return result;
+}

@@ -6,6 +6,7 @@
 #include "projects/finetune/command.h"
 #include "projects/generate/command.h"
 #include "projects/inspect/command.h"
+#include "projects/track/command.h"
 
 // To add a command: write `cli::Command x_command()` in projects/<project>/command.h, add one line
 // here and the project's library to DEPENDS in CMakeLists.txt. Each command owns its settings: keep
@@ -16,7 +17,8 @@ std::vector<toolkit::cli::Command> all_commands() {
   return {
       tk::finetune::finetune_command(), tk::generate::generate_command(),
       tk::generate::chat_command(),     tk::evaluate::evaluate_command(),
-      tk::data_check::data_command(),   tk::inspect::models_command(),
-      tk::inspect::doctor_command(),    tk::bench::bench_command(),
+      tk::track::runs_command(),        tk::data_check::data_command(),
+      tk::inspect::models_command(),    tk::inspect::doctor_command(),
+      tk::bench::bench_command(),
   };
 }

@@ -1,8 +1,11 @@
 #include "apps/mlx_toolkit/commands.h"
+#include "core/report/run_log.h"
 #include "core/tensor/backend.h"
+#include "projects/track/tracking_log.h"
 
 int main(int argc, char** argv) {
   toolkit::tensor::initialize();
+  toolkit::report::listen_to_runs(toolkit::track::track_run);
   return toolkit::cli::run_program(
       {.name = "mlx-toolkit",
        .summary = "Fine-tune, run and measure language models on your own machine, on Apple's MLX.",

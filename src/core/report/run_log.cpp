@@ -2,17 +2,21 @@
 
 #include <fmt/chrono.h>
 
-#include <cerrno>
-#include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <unistd.h>
 
-#include "core/base/atomic_file.h"
+#include <cstdlib>
+#include <ctime>
+#include <random>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "core/base/error.h"
+#include "core/base/json.h"
 #include "core/base/log.h"
+#include "core/base/paths.h"
+#include "core/platform/process.h"
+#include "core/report/file_run_log.h"
 
 namespace toolkit::report {
 
@@ -20,105 +24,106 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-std::string utc_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+std::vector<RunListener>& listeners() {
+  static std::vector<RunListener> list;
+  return list;
 }
 
-bool ends_inside_a_line(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary | std::ios::ate);
-  if (!stream || stream.tellg() <= 0) return false;
-  stream.seekg(-1, std::ios::end);
-  return stream.get() != '\n';
+/// Letters and digits that are not taken for one another; no vowels, so no words.
+std::string new_id() {
+  constexpr std::string_view kLetters = "23456789bcdfghjkmnpqrstvwxz";
+  std::random_device random;
+  std::uniform_int_distribution<size_t> letter(0, kLetters.size() - 1);
+  std::string id;
+  for (int i = 0; i < 6; ++i) id += kLetters[letter(random)];
+  return id;
 }
 
-class FileRunLog : public RunLog {
+/// One log for all. A listener that fails is not asked again.
+class JoinedRunLog : public RunLog {
  public:
-  FileRunLog(const fs::path& folder, const std::string& kind) : folder_(folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error)
-      fail(ErrorKind::kIo, "{}: cannot make this folder: {}", folder.string(), error.message());
-    const fs::path path = folder / "metrics.jsonl";
-    // A run that was killed may have left half a line; a resumed run goes on below it.
-    const bool broken = ends_inside_a_line(path);
-    metrics_ = std::fopen(path.c_str(), "ae");
-    if (!metrics_)
-      fail(ErrorKind::kIo, "{}: cannot write: {}", path.string(), std::strerror(errno));
-    if (broken) std::fputc('\n', metrics_);
-    run_["kind"] = kind;
-    run_["status"] = "running";
-    run_["started"] = utc_now();
-    save();
+  void add(std::unique_ptr<RunLog> log) {
+    if (log) logs_.push_back(std::move(log));
   }
-
-  FileRunLog(const FileRunLog&) = delete;
-  FileRunLog& operator=(const FileRunLog&) = delete;
-
-  ~FileRunLog() override {
-    if (!finished_) {
-      try {
-        finish("failed", {});
-      } catch (const std::exception& error) {
-        log_error("run.json of {} could not be closed: {}", folder_.string(), error.what());
-      }
-    }
-    std::fclose(metrics_);
-  }
-
   void parameters(const nlohmann::json& values) override {
-    for (const auto& [name, value] : values.items()) run_["parameters"][name] = value;
-    save();
+    tell([&](RunLog& log) { log.parameters(values); });
   }
-
   void metric(const std::string& name, int64_t step, double value) override {
-    nlohmann::ordered_json line{{"step", step}, {"name", name}};
-    // JSON has no NaN; null says that there was a value and that it was none.
-    line["value"] = std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
-    line["seconds"] = std::round(seconds() * 1000) / 1000;
-    const std::string text = line.dump() + "\n";
-    if (std::fwrite(text.data(), 1, text.size(), metrics_) != text.size() ||
-        std::fflush(metrics_) != 0)
-      fail(ErrorKind::kIo, "{}: cannot write: {}", (folder_ / "metrics.jsonl").string(),
-           std::strerror(errno));
+    tell([&](RunLog& log) { log.metric(name, step, value); });
   }
-
   void artifact(const fs::path& path, const std::string& description) override {
-    run_["artifacts"].push_back({{"path", path.string()}, {"description", description}});
-    save();
+    tell([&](RunLog& log) { log.artifact(path, description); });
   }
-
   void finish(const std::string& status, const nlohmann::json& summary) override {
-    finished_ = true;
-    run_["status"] = status;
-    run_["ended"] = utc_now();
-    run_["seconds"] = std::round(seconds() * 1000) / 1000;
-    if (!summary.is_null()) run_["summary"] = summary;
-    save();
+    tell([&](RunLog& log) { log.finish(status, summary); });
   }
 
  private:
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
-
-  void save() {
-    write_file_atomically(
-        folder_ / "run.json",
-        run_.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  template <class Call>
+  void tell(const Call& call) {
+    for (std::unique_ptr<RunLog>& log : logs_) {
+      if (!log) continue;
+      try {
+        call(*log);
+      } catch (const std::exception& error) {
+        log_warning("the run goes on without one of its logs: {}", error.what());
+        log.reset();
+      }
+    }
   }
 
-  fs::path folder_;
-  std::FILE* metrics_ = nullptr;
-  nlohmann::ordered_json run_;
-  Clock::time_point started_ = Clock::now();
-  bool finished_ = false;
+  std::vector<std::unique_ptr<RunLog>> logs_;
 };
+
+RunStart new_start(const RunOptions& options) {
+  const char* parent = std::getenv(kParentVariable);
+  const int pid = ::getpid();
+  RunStart start{.id = new_id(),
+                 .kind = options.kind,
+                 .folder = options.folder,
+                 .parent = parent ? parent : "",
+                 .started = utc_now(),
+                 .host = platform::host_name(),
+                 .pid = pid,
+                 .process_start = platform::process_start(pid)};
+  if (start.folder.empty()) start.folder = home_folder() / "runs" / start.id;
+  start.folder = fs::absolute(start.folder).lexically_normal();
+  return start;
+}
 
 }  // namespace
 
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
+
+OpenRun open_run(const RunOptions& options) {
+  RunStart start = new_start(options);
+  auto joined = std::make_unique<JoinedRunLog>();
+  try {
+    auto files = std::make_unique<FileRunLog>(start, options.resume);
+    start = files->start();
+    joined->add(std::move(files));
+  } catch (const Error& error) {
+    if (!options.folder.empty()) throw;
+    log_warning("this run is not recorded in files: {}", error.what());
+  }
+  for (const RunListener& listener : listeners()) {
+    try {
+      joined->add(listener(start));
+    } catch (const std::exception& error) {
+      log_warning("this run is not recorded everywhere: {}", error.what());
+    }
+  }
+  return {std::move(start), std::move(joined)};
+}
+
 std::unique_ptr<RunLog> make_file_run_log(const fs::path& folder, const std::string& kind) {
-  return std::make_unique<FileRunLog>(folder, kind);
+  return std::make_unique<FileRunLog>(new_start({.kind = kind, .folder = folder}), false);
+}
+
+void listen_to_runs(RunListener listener) {
+  listeners().push_back(std::move(listener));
 }
 
 }  // namespace toolkit::report

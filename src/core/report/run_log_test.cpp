@@ -1,8 +1,10 @@
 #include "core/report/run_log.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -11,7 +13,7 @@
 
 namespace fs = std::filesystem;
 using toolkit::read_file;
-using toolkit::report::make_file_run_log;
+using namespace toolkit::report;
 
 namespace {
 
@@ -62,13 +64,77 @@ TEST_SUITE("unit") {
     CHECK(folder.run()["status"] == "failed");
   }
 
-  TEST_CASE("run_log: half a line of a killed run stays on its own line") {
+  TEST_CASE("run_log: a resumed run keeps id and metrics and goes on below half a line") {
     RunFolder folder;
-    fs::create_directories(folder.path);
+    const auto first = open_run({.kind = "x", .folder = folder.path}).start;
+    CHECK(first.id.size() == 6);
+    CHECK(folder.run()["id"] == first.id);
     toolkit::write_file_atomically(folder.path / "metrics.jsonl", "{\"step\":1}\n{\"st");
-    make_file_run_log(folder.path, "x")->metric("loss", 2, 1);
+    const auto again = open_run({.kind = "x", .folder = folder.path, .resume = true});
+    again.log->metric("loss", 2, 1);
+    CHECK(again.start.id == first.id);
+    CHECK(again.start.started == first.started);
     CHECK(
         read_file(folder.path / "metrics.jsonl").starts_with("{\"step\":1}\n{\"st\n{\"step\":2,"));
+    // Without resume the folder holds another run.
+    CHECK(open_run({.kind = "x", .folder = folder.path}).start.id != first.id);
+    CHECK(read_file(folder.path / "metrics.jsonl").empty());
+  }
+
+  TEST_CASE("run_log: listeners hear everything and one that fails is left out") {
+    struct Heard : RunLog {
+      std::vector<std::string>& words;
+      bool broken;
+      Heard(std::vector<std::string>& list, bool fails) : words(list), broken(fails) {}
+      void say(const std::string& word) {
+        words.push_back(word);
+        if (broken) toolkit::fail(toolkit::ErrorKind::kIo, "disk full");
+      }
+      void parameters(const nlohmann::json&) override { say("parameters"); }
+      void metric(const std::string& name, int64_t, double) override { say(name); }
+      void artifact(const fs::path&, const std::string&) override { say("artifact"); }
+      void finish(const std::string& status, const nlohmann::json&) override { say(status); }
+    };
+    static std::vector<std::string> good, bad;
+    static bool listening = false;
+    static RunStart heard;
+    listening = true;
+    listen_to_runs([](const RunStart& start) -> std::unique_ptr<RunLog> {
+      if (!listening) return nullptr;
+      heard = start;
+      return std::make_unique<Heard>(good, false);
+    });
+    listen_to_runs([](const RunStart&) -> std::unique_ptr<RunLog> {
+      return listening ? std::make_unique<Heard>(bad, true) : nullptr;
+    });
+    RunFolder folder;
+    {
+      const auto run = open_run({.kind = "x", .folder = folder.path});
+      CHECK(heard.id == run.start.id);
+      run.log->parameters({});
+      run.log->metric("loss", 1, 2);
+      run.log->artifact("a", "b");
+      run.log->finish("succeeded", {});
+    }
+    listening = false;
+    CHECK(good == std::vector<std::string>{"parameters", "loss", "artifact", "succeeded"});
+    CHECK(bad == std::vector<std::string>{"parameters"});
+    CHECK(folder.run()["status"] == "succeeded");
+  }
+
+  TEST_CASE("run_log: files that cannot be written any more do not end the run") {
+    if (!fs::exists("/dev/full")) {
+      std::printf("SKIPPED: no /dev/full here\n");
+      return;
+    }
+    RunFolder folder;
+    fs::create_directories(folder.path);
+    fs::create_symlink("/dev/full", folder.path / "metrics.jsonl");
+    const auto log = make_file_run_log(folder.path, "x");
+    log->metric("loss", 1, 2);
+    log->metric("loss", 2, 2);
+    log->finish("succeeded", {});
+    CHECK(folder.run()["status"] == "succeeded");
   }
 
   TEST_CASE("run_log: a folder that cannot be made is an io error") {

@@ -206,6 +206,10 @@ void Database::execute(const std::string& sql) {
     refuse(path_.string(), connection_);
 }
 
+void Database::set_patience(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(connection_, static_cast<int>(patience.count()));
+}
+
 std::string Database::damage() {
   try {
     Statement check = prepare("PRAGMA quick_check(1)");

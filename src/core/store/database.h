@@ -63,6 +63,8 @@ class Database {
   ~Database();
   Statement prepare(std::string_view sql);
   void execute(const std::string& sql);  // one or more statements, no parameters
+  /// How long statements from now on wait for another writer before they fail.
+  void set_patience(std::chrono::milliseconds patience);
   /// Reads every page (PRAGMA quick_check): what is wrong, or "".
   std::string damage();
   int64_t last_row_id() const;

@@ -4,7 +4,6 @@
 #include <fstream>
 
 #include "core/base/testing.h"
-#include "projects/bench/child.h"
 #include "projects/bench/results.h"
 
 namespace toolkit::bench {
@@ -14,16 +13,6 @@ namespace fs = std::filesystem;
 using testing::TestingFolder;
 
 TEST_SUITE("unit") {
-  TEST_CASE("a child's last line is its result - what fails says why") {
-    const TestingFolder folder;
-    const fs::path log = folder.path / "log";
-    CHECK(run_child({"sh", "-c", "echo talk; echo '{\"a\": 1}'"}, log)["a"] == 1);
-    CHECK_THROWS_WITH_AS(run_child({"sh", "-c", "echo reason >&2; exit 3"}, log),
-                         doctest::Contains("reason"), Error);
-    CHECK_THROWS_AS(run_child({"sh", "-c", "echo no json"}, log), Error);
-    CHECK_THROWS_AS(run_child({"/no/such/program"}, log), Error);
-  }
-
   TEST_CASE("results of other runs are kept, failures recorded, names checked") {
     const TestingFolder folder;
     Config config;

@@ -7,9 +7,10 @@
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/subprocess.h"
+#include "core/platform/process.h"
 #include "engine/measure/machine_rates.h"
 #include "models/resolve.h"
-#include "projects/bench/child.h"
 #include "projects/bench/results.h"
 
 namespace toolkit::bench {
@@ -59,37 +60,37 @@ Json with_share_of_peak(Json result) {
 Run ours(const FinetuneConfig& config, const std::string& compute, const fs::path& data,
          bool share_prefix = true) {
   const std::string name = "toolkit " + compute + (share_prefix ? "" : " unshared");
-  return {
-      name, [=] {
-        const fs::path output = fs::path(config.output) / ("adapter-" + name.substr(8));
-        fs::remove_all(output);
-        return with_share_of_peak(run_child({own_program(),
-                                             "finetune",
-                                             "--model",
-                                             config.model,
-                                             "--data",
-                                             data.string(),
-                                             "--output",
-                                             output.string(),
-                                             "--rank",
-                                             "8",
-                                             "--alpha",
-                                             "16",
-                                             "--epochs",
-                                             "1",
-                                             "--compute",
-                                             compute,
-                                             "--batch-tokens",
-                                             std::to_string(config.batch_tokens),
-                                             "--seed",
-                                             std::to_string(config.seed),
-                                             "--sample",
-                                             "0",
-                                             "--json",
-                                             "--quiet",
-                                             share_prefix ? "--share-prefix" : "--no-share-prefix"},
-                                            log_file(config, name)));
-      }};
+  return {name, [=] {
+            const fs::path output = fs::path(config.output) / ("adapter-" + name.substr(8));
+            fs::remove_all(output);
+            return with_share_of_peak(
+                run_for_json({platform::own_program(),
+                              "finetune",
+                              "--model",
+                              config.model,
+                              "--data",
+                              data.string(),
+                              "--output",
+                              output.string(),
+                              "--rank",
+                              "8",
+                              "--alpha",
+                              "16",
+                              "--epochs",
+                              "1",
+                              "--compute",
+                              compute,
+                              "--batch-tokens",
+                              std::to_string(config.batch_tokens),
+                              "--seed",
+                              std::to_string(config.seed),
+                              "--sample",
+                              "0",
+                              "--json",
+                              "--quiet",
+                              share_prefix ? "--share-prefix" : "--no-share-prefix"},
+                             log_file(config, name)));
+          }};
 }
 
 Run peer(const FinetuneConfig& config, const std::string& name, const std::string& script,
@@ -102,7 +103,7 @@ Run peer(const FinetuneConfig& config, const std::string& name, const std::strin
                                              "--data",
                                              data.string()};
             argv.insert(argv.end(), more.begin(), more.end());
-            return run_child(argv, log_file(config, name));
+            return run_for_json(argv, log_file(config, name));
           }};
 }
 

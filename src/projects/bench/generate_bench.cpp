@@ -6,11 +6,11 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/subprocess.h"
 #include "core/tensor/backend.h"
 #include "engine/generate/generator.h"
 #include "engine/language_model.h"
 #include "models/resolve.h"
-#include "projects/bench/child.h"
 #include "projects/bench/results.h"
 
 namespace toolkit::bench {
@@ -87,7 +87,7 @@ std::vector<Run> peers(const GenerateConfig& config) {
   };
   return {{kGenerateBaseline,
            [=] {
-             return run_child(
+             return run_for_json(
                  {config.peers_python, script("llama_cpp_speed.py"), "--model", path(), "--prompt",
                   text(), "--prompt-tokens", std::to_string(config.prompt_tokens), "--generate",
                   std::to_string(config.tokens)},
@@ -95,7 +95,7 @@ std::vector<Run> peers(const GenerateConfig& config) {
            }},
           // Stock MLX takes a while on a CPU: few tokens.
           {"mlx-lm, few tokens", [=] {
-             return run_child(
+             return run_for_json(
                  {config.peers_python, script("mlx_lm_speed.py"), "generate", "--model", path(),
                   "--cache", config.output, "--prompt", text(), "--prompt-tokens",
                   std::to_string(std::min(config.prompt_tokens, 128)), "--generate",

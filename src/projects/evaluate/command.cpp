@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "core/report/run_log.h"
 #include "core/report/table.h"
 #include "projects/evaluate/run.h"
 
@@ -92,9 +93,13 @@ cli::Command evaluate_command() {
                        "mlx-toolkit evaluate -m ./model -d rows.jsonl --limit 100 --json"},
           .fields = describe(*config),
           .run = [config](const cli::Context& context) {
+            const auto log = report::open_run({.kind = "evaluate"}).log;
+            log->parameters(nlohmann::json::parse(fields_to_json(describe(*config))));
             const Result result = run(*config, context.quiet);
             if (!context.json && !context.quiet) fmt::print("{}", to_page(*config, result));
-            return to_json(*config, result);
+            nlohmann::json json = to_json(*config, result);
+            log->finish("succeeded", json);
+            return json;
           }};
 }
 

@@ -17,7 +17,8 @@ namespace {
 
 nlohmann::json run_command(Config& config, const cli::Context& context) {
   check(config);
-  const auto log = report::make_file_run_log(config.output, "finetune");
+  const auto log =
+      report::open_run({.kind = "finetune", .folder = config.output, .resume = config.resume}).log;
   const bool talk = !context.json && !context.quiet;
   try {
     const Result result = run(config, *log, context.quiet);
