@@ -113,13 +113,10 @@ void measure_int8(int64_t m, int64_t k, int64_t n) {
       const int64_t columns = backward ? n : k;
       const Int8Rows rows = scratch_rows(Scratch::kQuantized, m, columns);
       if (quantize)
-        quantize_rows({.x = backward ? dy.data() : x.data(),
-                       .x_stride = columns,
-                       .m = m,
-                       .columns = columns,
-                       .column_factors = backward ? weight->scales.data() : nullptr},
-                      rows);
-      int8_gemm({.weight = weight.get(), .backward = backward, .row_count = n, .a = rows},
+        quantize_rows(
+            {.x = backward ? dy.data() : x.data(), .x_stride = columns, .m = m, .columns = columns},
+            rows);
+      int8_gemm({.weight = backward ? &weight->transposed(packed.view) : weight.get(), .a = rows},
                 {.c = backward ? dx.data() : y.data(),
                  .stride = backward ? k : n,
                  .m = m,

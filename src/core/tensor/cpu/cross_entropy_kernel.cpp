@@ -106,8 +106,7 @@ class Block {
                             .n = columns,
                             .bias = p_.bias ? p_.bias + v : nullptr};
     if (p_.int8) {
-      int8_gemm_on_this_thread(
-          {.weight = p_.int8, .row_begin = v, .row_count = columns, .a = quantized_}, output);
+      int8_gemm_on_this_thread({.weight = p_.int8, .row_begin = v, .a = quantized_}, output);
     } else if (p_.bf16) {
       const Bf16Term term{rounded_, p_.width,
                           head_rows(RightFactor::Form::kWeightTransposed, v, columns)};
@@ -190,12 +189,10 @@ class Block {
                      .x_stride = kTile,
                      .m = count_,
                      .columns = columns,
-                     .column_factors = p_.int8->scales.data() + v,
                      .on_all_threads = false},
                     rows);
       int8_gemm_on_this_thread(
-          {.weight = p_.int8, .backward = true, .row_begin = v, .row_count = columns, .a = rows},
-          output);
+          {.weight = &p_.int8->transposed(p_.head.weight), .column_begin = v, .a = rows}, output);
     } else if (p_.bf16) {
       const Bf16Rows rows = scratch_bf16_rows(Scratch::kQuantizedTile, count_, columns);
       round_rows(
@@ -231,7 +228,14 @@ class Block {
   }
 
   void read_head_row(int64_t v, float* out) const {
-    const RightFactor head = head_rows(RightFactor::Form::kWeight, v, 1);
+    RightFactor head{.form = RightFactor::Form::kWeight, .weight = p_.head.weight.slice(v, 1)};
+    if (head.weight.quantized()) {
+      const int64_t groups = head.weight.groups();
+      float* scales = scratch<float>(Scratch::kScales, static_cast<size_t>(2 * groups));
+      convert_scales(head.weight, scales, scales + groups);
+      head.scales = scales;
+      head.biases = scales + groups;
+    }
     const int64_t width = 2 * static_cast<int64_t>(hn::Lanes(hn::ScalableTag<float>()));
     float* panel = scratch<float>(Scratch::kPanel, static_cast<size_t>(width));
     for (int64_t c = 0; c < p_.width; c += width) {
@@ -259,6 +263,8 @@ void cross_entropy_blocks(const CrossEntropyProblem& problem, float* losses, flo
   int64_t blocks = (problem.tokens + fitting - 1) / fitting;
   blocks = (blocks + threads - 1) / threads * threads;
   blocks = std::min(blocks, problem.tokens);
+  if (problem.int8 && gradient)
+    problem.int8->transposed(problem.head.weight);  // made on all threads
   parallel_for(blocks, 1, [&](int64_t from, int64_t to, int) {
     for (int64_t b = from; b < to; ++b)
       Block(problem, problem.tokens * b / blocks, problem.tokens * (b + 1) / blocks, losses,

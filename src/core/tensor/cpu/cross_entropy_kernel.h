@@ -14,8 +14,8 @@ struct CrossEntropyProblem {
   const int32_t* targets = nullptr;
   int64_t tokens = 0;
   int64_t width = 0;
-  RightFactor
-      head;  // weight (vocabulary, width), with f32 scales when quantized; `form` is set here
+  RightFactor head;  // weight (vocabulary, width), with f32 scales when quantized and not in int8;
+                     // `form` is set here
   const Int8Weight* int8 = nullptr;  // set: products in int8
   bool bf16 = false;                 // products in bf16
   const float* bias = nullptr;

@@ -1,5 +1,7 @@
 #include "core/tensor/cpu/cross_entropy_primitive.h"
 
+#include <optional>
+
 #include "core/base/error.h"
 #include "core/tensor/cpu/cross_entropy_kernel.h"
 #include "core/tensor/cpu/linear_layout.h"
@@ -30,13 +32,16 @@ class LinearCrossEntropy : public mx::Primitive {
                                                      in = weak_arrays(inputs),
                                                      out = weak_arrays(outputs)]() mutable {
       const Contiguous hidden(in[0]);
-      const ScaleBuffer weight(weight_view(head, in));
+      const WeightView weight = weight_view(head, in);
+      std::optional<ScaleBuffer> scales;
+      if (!head.int8) scales.emplace(weight);
       cross_entropy(
           {.hidden = hidden.data(),
            .targets = in[1].data<int32_t>(),
            .tokens = in[0].shape(0),
            .width = in[0].shape(1),
-           .head = weight.factor(RightFactor::Form::kWeightTransposed),
+           .head = scales ? scales->factor(RightFactor::Form::kWeightTransposed)
+                          : RightFactor{.weight = weight},
            .int8 = head.int8.get(),
            .bf16 = head.bf16,
            .bias = head.bias >= 0 ? in[static_cast<size_t>(head.bias)].data<float>() : nullptr,

@@ -269,58 +269,72 @@ TEST_SUITE("unit") {
     std::vector<float> got(y.size()), got_dx(dx.size());
     Int8Rows q = scratch_rows(Scratch::kQuantized, m, columns);
     quantize_rows({.x = x.data(), .x_stride = columns, .m = m, .columns = columns}, q);
-    int8_gemm({.weight = weight.get(), .row_count = rows, .a = q},
+    int8_gemm({.weight = weight.get(), .a = q},
               {.c = got.data(), .stride = rows, .m = m, .n = rows});
     CHECK(largest_difference(got, y) < 0.15f);
     q = scratch_rows(Scratch::kQuantized, m, rows);
-    quantize_rows({.x = dy.data(),
-                   .x_stride = rows,
-                   .m = m,
-                   .columns = rows,
-                   .column_factors = weight->scales.data()},
-                  q);
-    int8_gemm({.weight = weight.get(), .backward = true, .row_count = rows, .a = q},
+    quantize_rows({.x = dy.data(), .x_stride = rows, .m = m, .columns = rows}, q);
+    int8_gemm({.weight = &weight->transposed(packed.view), .a = q},
               {.c = got_dx.data(), .stride = columns, .m = m, .n = columns});
     CHECK(largest_difference(got_dx, dx) < 0.15f);
   }
 
-  TEST_CASE("int8: the sums of whole numbers are exact, in both directions") {
-    const int64_t rows = 70, columns = 160;  // groups of 64, 64 and 32 columns
+  TEST_CASE("int8: the sums of whole numbers are exact, in both directions and parts of them") {
+    const int64_t rows = 166, columns = 160;  // the last groups have 38 and 32 columns
     const Packed packed(rows, columns, 4);
-    const auto weight = make_int8_weight(packed.view);
-    const auto q_of = [&](int64_t row, int64_t k) {
-      const int64_t at = row / 16 * 16 * weight->padded_columns + k / 4 * 64 + row % 16 * 4 + k % 4;
-      return weight->packed[static_cast<size_t>(at)] - 128;
-    };
-    for (const int64_t m : {1, 11, 25})
-      for (const bool backward : {false, true}) {
-        CAPTURE(m);
-        CAPTURE(backward);
-        const int64_t depth = backward ? rows : columns, n = backward ? columns : rows;
-        const std::vector<float> x = noise(m * depth, 1);
-        const Int8Rows a = scratch_rows(Scratch::kQuantized, m, depth);
-        quantize_rows({.x = x.data(), .x_stride = depth, .m = m, .columns = depth}, a);
-        std::vector<float> got(static_cast<size_t>(m * n)), expected(got.size());
-        for (int64_t i = 0; i < m; ++i)
-          for (int64_t j = 0; j < n; ++j) {
-            double sum = 0;
-            for (int64_t k = 0; k < depth; ++k) {
-              const int64_t row = backward ? k : j, column = backward ? j : k;
-              const auto scale_at =
-                  static_cast<size_t>(column / kInt8Group * weight->padded_rows + row);
-              const int ratio = backward ? weight->ratios[scale_at] : 1;
-              const int q =
-                  backward ? (q_of(row, column) * ratio + (1 << 14)) >> 15 : q_of(row, column);
-              const double scale = backward ? 1.0 : weight->group_scales[scale_at];
-              sum += scale * a.scales[i * a.groups + k / kInt8Group] * q * a.q[i * a.stride + k];
+    const auto forward = make_int8_weight(packed.view);
+    for (const Int8Weight* weight : {forward.get(), &forward->transposed(packed.view)})
+      for (const int64_t m : {1, 6, 11, 25})
+        for (const int64_t begin : {0, 64}) {
+          CAPTURE(m);
+          CAPTURE(begin);
+          const int64_t depth = weight->columns - begin, n = weight->rows - begin / 2;
+          const std::vector<float> x = noise(m * depth, 1);
+          const Int8Rows a = scratch_rows(Scratch::kQuantized, m, depth);
+          quantize_rows({.x = x.data(), .x_stride = depth, .m = m, .columns = depth}, a);
+          std::vector<float> got(static_cast<size_t>(m * n)), expected(got.size());
+          for (int64_t i = 0; i < m; ++i)
+            for (int64_t j = 0; j < n; ++j) {
+              double sum = 0;
+              for (int64_t k = 0; k < depth; ++k) {
+                const int64_t row = j + begin / 2, column = k + begin;
+                const int q =
+                    weight->block(row / 16 * 16)[column / 4 * 64 + row % 16 * 4 + column % 4] - 128;
+                const double scale = weight->group_scales[static_cast<size_t>(
+                    column / kInt8Group * weight->padded_rows + row)];
+                sum += scale * a.scales[i * a.groups + k / kInt8Group] * q * a.q[i * a.stride + k];
+              }
+              expected[static_cast<size_t>(i * n + j)] = static_cast<float>(sum);
             }
-            expected[static_cast<size_t>(i * n + j)] = static_cast<float>(sum);
+          int8_gemm({.weight = weight, .row_begin = begin / 2, .column_begin = begin, .a = a},
+                    {.c = got.data(), .stride = n, .m = m, .n = n});
+          float largest = 0.0f;
+          for (const float value : expected) largest = std::max(largest, std::abs(value));
+          CHECK(largest_difference(got, expected) < 2e-6f * largest);
+        }
+  }
+
+  TEST_CASE("int8: a weight and its transpose are within half a step of every packing") {
+    for (const auto& [bits, group, rows, columns] :
+         {std::tuple{4, 32, 50, 160}, {8, 32, 33, 96}, {4, 128, 150, 384}, {8, 64, 70, 64}}) {
+      CAPTURE(bits);
+      CAPTURE(group);
+      const Packed packed(rows, columns, bits, group);
+      const auto forward = make_int8_weight(packed.view);
+      for (const bool turned : {false, true}) {
+        const Int8Weight& weight = turned ? forward->transposed(packed.view) : *forward;
+        float most = 0.0f;  // in steps
+        for (int64_t n = 0; n < weight.rows; ++n)
+          for (int64_t k = 0; k < weight.columns; ++k) {
+            const float exact =
+                packed.dense[static_cast<size_t>(turned ? k * columns + n : n * columns + k)];
+            const float scale =
+                weight.group_scales[static_cast<size_t>(k / kInt8Group * weight.padded_rows + n)];
+            const int q = weight.block(n / 16 * 16)[k / 4 * 64 + n % 16 * 4 + k % 4] - 128;
+            most = std::max(most, std::abs(exact / scale - static_cast<float>(q)));
           }
-        int8_gemm({.weight = weight.get(), .backward = backward, .row_count = rows, .a = a},
-                  {.c = got.data(), .stride = n, .m = m, .n = n});
-        float largest = 0.0f;
-        for (const float value : expected) largest = std::max(largest, std::abs(value));
-        CHECK(largest_difference(got, expected) < 2e-6f * largest);
+        CHECK(most < 0.501f);
       }
+    }
   }
 }

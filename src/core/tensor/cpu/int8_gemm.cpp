@@ -35,9 +35,8 @@ struct GroupScale {
 };
 
 /// A whole group, which stays in registers between its two uses.
-template <bool kFactors>
-HWY_INLINE void quantize_group(const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
-                               int8_t* HWY_RESTRICT out, float& scale, int32_t& offset) {
+HWY_INLINE void quantize_group(const float* HWY_RESTRICT x, int8_t* HWY_RESTRICT out, float& scale,
+                               int32_t& offset) {
   const hn::CappedTag<float, 16> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<int8_t, decltype(d)> di8;
@@ -47,7 +46,6 @@ HWY_INLINE void quantize_group(const float* HWY_RESTRICT x, const float* HWY_RES
 #pragma GCC unroll 16
   for (size_t v = 0; v < kVectors; ++v) {
     value[v] = hn::LoadU(d, x + v * kLanes);
-    if constexpr (kFactors) value[v] = hn::Mul(value[v], hn::LoadU(d, factors + v * kLanes));
     most = hn::Max(most, hn::BitCast(di, hn::Abs(value[v])));
   }
   const GroupScale group(static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, most))));
@@ -64,29 +62,24 @@ HWY_INLINE void quantize_group(const float* HWY_RESTRICT x, const float* HWY_RES
 }
 
 /// The last group of a row, of `count` columns.
-void quantize_part(const float* x, const float* factors, int64_t count, int8_t* out, float& scale,
-                   int32_t& offset) {
+void quantize_part(const float* x, int64_t count, int8_t* out, float& scale, int32_t& offset) {
   HWY_ALIGN float values[kInt8Group] = {};
   HWY_ALIGN int8_t rounded[kInt8Group];
-  for (int64_t k = 0; k < count; ++k) values[k] = factors ? x[k] * factors[k] : x[k];
-  quantize_group<false>(values, nullptr, rounded, scale, offset);
+  std::copy_n(x, count, values);
+  quantize_group(values, rounded, scale, offset);
   std::copy_n(rounded, count, out);
 }
 
-template <bool kFactors>
 HWY_NOINLINE void quantize_row(const QuantizeJob& job, int64_t row, const Int8Rows& to) {
   const float* x = job.x + row * job.x_stride;
-  const float* factors = job.column_factors;
   int8_t* out = to.q + row * to.stride;
   float* scales = to.scales + row * to.groups;
   int32_t* offsets = to.offsets + row * to.groups;
   const int64_t whole = job.columns / kInt8Group, at = whole * kInt8Group;
   for (int64_t g = 0; g < whole; ++g)
-    quantize_group<kFactors>(x + g * kInt8Group, kFactors ? factors + g * kInt8Group : nullptr,
-                             out + g * kInt8Group, scales[g], offsets[g]);
+    quantize_group(x + g * kInt8Group, out + g * kInt8Group, scales[g], offsets[g]);
   if (whole < to.groups)
-    quantize_part(x + at, kFactors ? factors + at : nullptr, job.columns - at, out + at,
-                  scales[whole], offsets[whole]);
+    quantize_part(x + at, job.columns - at, out + at, scales[whole], offsets[whole]);
   std::fill(out + job.columns, out + to.stride, int8_t{0});
 }
 
@@ -114,8 +107,7 @@ void quantize(const QuantizeJob& job, const Int8Rows& out) {
     for (int64_t from = begin; from < end; from += kRowsAtOnce) {
       const int64_t to = std::min(from + kRowsAtOnce, end);
       if (job.low.rank > 0) multiply_low(job, from, to);
-      for (int64_t row = from; row < to; ++row)
-        job.column_factors ? quantize_row<true>(job, row, out) : quantize_row<false>(job, row, out);
+      for (int64_t row = from; row < to; ++row) quantize_row(job, row, out);
     }
   };
   if (job.on_all_threads) {
@@ -169,7 +161,6 @@ static_assert(kInt8Group == 4 * kInt8GroupQuads && kInt8Group % kInt8TileColumns
 /// What the columns [n, n + 32) of C need, made once per panel.
 struct Int8Panel {
   Int8Tile tile;
-  alignas(64) float ones[kWidth];
   alignas(64) float bias[kWidth];
 };
 
@@ -186,35 +177,18 @@ void fill_low_panel(const Int8Product& p, int64_t n, int64_t columns, float* out
   }
 }
 
-void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n,
-                const Int8Kernels& kernels, Int8Panel& panel) {
+void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n, Int8Panel& panel) {
   const Int8Weight& weight = *p.weight;
-  const int64_t columns = std::min(kWidth, output.n - n), block_bytes = 16 * weight.padded_columns;
-  const uint8_t* first = weight.packed.data() + p.row_begin / 16 * block_bytes;
+  const int64_t columns = std::min(kWidth, output.n - n), row = p.row_begin + n;
   Int8Tile& tile = panel.tile;
   const int64_t low_floats = p.rank * kWidth;
   float* low_panel = scratch<float>(Scratch::kRows, static_cast<size_t>(low_floats));
-  if (p.backward) {
-    const int64_t blocks = (p.row_count + 31) / 32 * 2;  // the weight is filled up to that
-    auto* packed = scratch<uint8_t>(Scratch::kPanel, static_cast<size_t>(blocks * 16 * kWidth));
-    kernels.repack(first + n * 16, block_bytes, blocks,
-                   weight.ratios.data() + n / kInt8Group * weight.padded_rows + p.row_begin,
-                   packed);
-    std::fill_n(panel.ones, kWidth, 1.0f);
-    tile.column_scales = panel.ones;
-    tile.column_scales_step = 0;
-    tile.quads = blocks * 4;
-    tile.b0 = packed;
-    tile.b1 = packed + 64;
-    tile.b_step = 128;
-  } else {
-    tile.quads = weight.padded_columns / 4;
-    tile.b0 = first + n * weight.padded_columns;
-    tile.b1 = tile.b0 + block_bytes;
-    tile.b_step = 64;
-    tile.column_scales = weight.group_scales.data() + p.row_begin + n;
-    tile.column_scales_step = weight.padded_rows;
-  }
+  tile.quads = p.a.stride / 4;
+  tile.b0 = weight.block(row) + 16 * p.column_begin;
+  tile.b1 = weight.block(row + 16) + 16 * p.column_begin;
+  tile.column_scales =
+      weight.group_scales.data() + p.column_begin / kInt8Group * weight.padded_rows + row;
+  tile.column_scales_step = weight.padded_rows;
   std::fill_n(panel.bias, kWidth, 0.0f);
   if (output.bias) std::copy_n(output.bias + n, columns, panel.bias);
   fill_low_panel(p, n, columns, low_panel);
@@ -230,7 +204,7 @@ void fill_panel(const Int8Product& p, const GemmOutput& output, int64_t n,
 void run_panel(const Int8Product& p, const GemmOutput& output, const Int8Kernels& kernels,
                int64_t n, int64_t m0, int64_t m1) {
   Int8Panel panel;
-  fill_panel(p, output, n, kernels, panel);
+  fill_panel(p, output, n, panel);
   const int64_t columns = std::min(kWidth, output.n - n), rows = m1 - m0;
   const int64_t tiles = (rows + kernels.tile_rows - 1) / kernels.tile_rows;
   alignas(64) float edge[kInt8MostTileRows * kWidth];

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
+#include "core/tensor/cpu/float_buffer.h"
 #include "core/tensor/cpu/gemm.h"
 #include "core/tensor/cpu/low_product.h"
 #include "core/tensor/cpu/scratch.h"
@@ -17,16 +19,29 @@ constexpr int64_t kInt8Group = 64;
 
 /// A frozen weight in int8 with one scale per output row and group of columns: w[n][k] ~
 /// group_scales[k / 64][n] * q[n][k], |q| <= 127, stored as q + 128. In the order the dot-product
-/// instructions read: blocks of 16 rows, in each block for every 4 columns 16 x 4 bytes. The same
-/// bytes serve the input gradient: 4 x 4 squares are transposed on the way and rounded again to one
-/// scale per row, which the output gradient takes in.
-struct Int8Weight {
-  int64_t rows = 0, columns = 0;
-  int64_t padded_rows = 0, padded_columns = 0;  // multiples of 32, filled with q = 0
-  std::vector<uint8_t> packed;
-  std::vector<float> group_scales;  // (groups, padded_rows)
-  std::vector<float> scales;        // (padded_rows), the largest of each row's
-  std::vector<int16_t> ratios;      // (groups, padded_rows), group_scales / scales * 32767
+/// instructions read: blocks of 16 rows, in each block for every 4 columns 16 x 4 bytes.
+class Int8Weight {
+ public:
+  Int8Weight(int64_t row_count, int64_t column_count);
+
+  /// W^T in the same form, for the input gradient: rounded from `weight`, of which this one was
+  /// made, when first asked for, and kept.
+  const Int8Weight& transposed(const WeightView& weight) const;
+
+  /// The block that row n begins, n a multiple of 16; blocks lie 16 * padded_columns apart.
+  uint8_t* block(int64_t n) { return bytes() + n * padded_columns; }
+  const uint8_t* block(int64_t n) const { return bytes() + n * padded_columns; }
+
+  int64_t rows, columns;
+  int64_t padded_rows, padded_columns;  // multiples of 32, filled with q = 0
+  std::vector<float> group_scales;      // (groups, padded_rows)
+
+ private:
+  uint8_t* bytes() const { return reinterpret_cast<uint8_t*>(packed_.data()); }
+
+  FloatBuffer packed_;  // of bytes
+  mutable std::once_flag transposed_once_;
+  mutable std::unique_ptr<const Int8Weight> transposed_;
 };
 
 std::shared_ptr<const Int8Weight> make_int8_weight(const WeightView& weight);
@@ -44,28 +59,24 @@ struct Int8Rows {
 /// Room for m rows in a thread's work buffer.
 Int8Rows scratch_rows(Scratch which, int64_t m, int64_t columns);
 
-/// Quantizes m rows of x, each element first multiplied by its column's factor (unless null). A
-/// group with a NaN or Inf gets a NaN scale. `on_all_threads` is false inside code that already
-/// runs on all.
+/// Quantizes m rows of x. A group with a NaN or Inf gets a NaN scale. `on_all_threads` is false
+/// inside code that already runs on all.
 struct QuantizeJob {
   const float* x = nullptr;
   int64_t x_stride = 0;
   int64_t m = 0;
   int64_t columns = 0;
-  const float* column_factors = nullptr;
   bool on_all_threads = true;
-  LowProduct low;  // of x without the factors
+  LowProduct low;
 };
 void quantize_rows(const QuantizeJob& job, const Int8Rows& out);
 
-/// One int8 product, f32 out. Forward: C = A W^T over weight rows [row_begin, row_begin +
-/// row_count) as columns of C. Backward: C = A W, the sum over those rows; W's scales are expected
-/// in A already.
+/// One int8 product, f32 out: C = A W^T. The columns of C are the weight's rows from row_begin on,
+/// those of A its columns from column_begin on.
 struct Int8Product {
   const Int8Weight* weight = nullptr;
-  bool backward = false;
-  int64_t row_begin = 0;  // a multiple of 32
-  int64_t row_count = 0;
+  int64_t row_begin = 0;     // a multiple of 32
+  int64_t column_begin = 0;  // a multiple of 64
   Int8Rows a;
   // A low-rank branch in f32: C += low (m, rank) times b; b(r, n) = factor * b[r * b_row + n *
   // b_column].

@@ -47,7 +47,7 @@ void multiply_portable(const Int8Tile& t, int64_t rows) {
       const int64_t end = std::min(t.quads, (g + 1) * kInt8GroupQuads);
       for (int64_t q = g * kInt8GroupQuads; q < end; ++q) {
         const int8_t* a = t.a + r * t.a_stride + 4 * q;
-        const uint8_t* halves[2] = {t.b0 + q * t.b_step, t.b1 + q * t.b_step};
+        const uint8_t* halves[2] = {t.b0 + q * 64, t.b1 + q * 64};
         for (int64_t half = 0; half < 2; ++half)
           for (int64_t n = 0; n < 16; ++n)
             for (int64_t e = 0; e < 4; ++e) whole[half * 16 + n] += a[e] * halves[half][n * 4 + e];
@@ -58,17 +58,6 @@ void multiply_portable(const Int8Tile& t, int64_t rows) {
                                           t.column_scales[g * t.column_scales_step + n];
     }
   finish_portable(t, rows, sums);
-}
-
-void repack_portable(const uint8_t* block, int64_t block_bytes, int64_t blocks,
-                     const int16_t* ratios, uint8_t* out) {
-  for (int64_t b = 0; b < blocks; ++b, block += block_bytes, ratios += 16)
-    for (int64_t row = 0; row < 16; ++row)
-      for (int64_t column = 0; column < kInt8TileColumns; ++column) {
-        const int q = block[(column / 4) * 64 + row * 4 + column % 4] - 128;
-        out[(b * 4 + row / 4) * 128 + column * 4 + row % 4] =
-            static_cast<uint8_t>(((q * ratios[row] + (1 << 14)) >> 15) + 128);
-      }
 }
 
 #if defined(__x86_64__)
@@ -96,7 +85,7 @@ TOOLKIT_AVX2 void multiply_avx2(const Int8Tile& t, int64_t row, float* sums) {
       }
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) {
-        const uint8_t* at = (j < 2 ? t.b0 : t.b1) + q * t.b_step + j % 2 * 32;
+        const uint8_t* at = (j < 2 ? t.b0 : t.b1) + q * 64 + j % 2 * 32;
         const __m256i b =
             _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)), flip);
 #pragma GCC unroll 2
@@ -139,13 +128,12 @@ Int8Kernels int8_kernels() {
       __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   const std::string target = kernel_target();
-  if (has_vnni && target == "AMX")
-    return {multiply_amx, repack_vnni, kInt8MostTileRows, begin_amx, end_amx};
-  if (has_vnni && target == "AVX3") return {multiply_vnni, repack_vnni, kInt8TileRows};
+  if (has_vnni && target == "AMX") return {multiply_amx, kInt8MostTileRows, begin_amx, end_amx};
+  if (has_vnni && target == "AVX3") return {multiply_vnni, kInt8TileRows};
   if (target == "AMX" || target == "AVX3" || target == "AVX2")
-    return {multiply_avx2_rows, repack_portable, kInt8TileRows};
+    return {multiply_avx2_rows, kInt8TileRows};
 #endif
-  return {multiply_portable, repack_portable, kInt8TileRows};
+  return {multiply_portable, kInt8TileRows};
 }
 
 }  // namespace toolkit::tensor::cpu

@@ -18,9 +18,8 @@ struct Int8Tile {
   const int32_t* group_offsets;  // (rows, groups) where the sum of a group begins
   int64_t groups;                // also the distance from one row's scales to the next row's
   int64_t quads;                 // of the sum's length
-  const uint8_t* b0;             // columns 0..15: per quad 16 x 4 bytes
+  const uint8_t* b0;             // columns 0..15: per quad 16 x 4 bytes, 64-byte aligned
   const uint8_t* b1;             // columns 16..31
-  int64_t b_step;                // bytes from one quad to the next
   const float* column_scales;    // (groups, 32) of B
   int64_t column_scales_step;    // from one group's scales to the next group's
   const float* bias;             // (32)
@@ -36,15 +35,8 @@ struct Int8Tile {
 /// `rows` in 1..Int8Kernels::tile_rows.
 using Int8TileFunction = void (*)(const Int8Tile& tile, int64_t rows);
 
-/// Lays 16 * `blocks` rows of 32 columns of a packed weight out as a tile's B: per quad 128 bytes.
-/// `block` points at the first 16-row block, at the first of the columns; blocks are `block_bytes`
-/// apart. Every row is multiplied by its ratio / 2^15 and rounded.
-using Int8RepackFunction = void (*)(const uint8_t* block, int64_t block_bytes, int64_t blocks,
-                                    const int16_t* ratios, uint8_t* out);
-
 struct Int8Kernels {
   Int8TileFunction multiply;
-  Int8RepackFunction repack;
   int64_t tile_rows;          // rows a tile should have; A is readable up to the next multiple
   void (*begin)() = nullptr;  // around a thread's run of tiles: what the processor must be told
   void (*end)() = nullptr;

@@ -29,28 +29,28 @@ template <int kParity>
 TOOLKIT_AMX inline void multiply_group(const Int8Tile& t, const uint8_t* b, int64_t g) {
   const int64_t first = g * kInt8GroupQuads;
   const int8_t* a = t.a + 4 * first;
-  b += first * t.b_step;
+  b += first * 64;
   const bool whole = t.quads - first >= kInt8GroupQuads;
   if constexpr (kParity == 0) {
     _tile_zero(0);
     if (whole) {
       _tile_loadd(2, a, t.a_stride);
-      _tile_loadd(3, b, t.b_step);
+      _tile_loadd(3, b, 64);
       _tile_dpbsud(0, 2, 3);
     } else {
       _tile_loadd(6, a, t.a_stride);
-      _tile_loadd(7, b, t.b_step);
+      _tile_loadd(7, b, 64);
       _tile_dpbsud(0, 6, 7);
     }
   } else {
     _tile_zero(1);
     if (whole) {
       _tile_loadd(4, a, t.a_stride);
-      _tile_loadd(5, b, t.b_step);
+      _tile_loadd(5, b, 64);
       _tile_dpbsud(1, 4, 5);
     } else {
       _tile_loadd(6, a, t.a_stride);
-      _tile_loadd(7, b, t.b_step);
+      _tile_loadd(7, b, 64);
       _tile_dpbsud(1, 6, 7);
     }
   }

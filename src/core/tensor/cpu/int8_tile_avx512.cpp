@@ -61,9 +61,9 @@ TOOLKIT_VNNI __attribute__((noinline)) void finish_vnni(const Int8Tile& t, int64
 template <int kRows>
 TOOLKIT_VNNI __attribute__((noinline)) void add_group_vnni(const Int8Tile& t, int64_t g,
                                                            float* sums) {
-  const int64_t stride = t.a_stride, b_step = t.b_step, first = g * kInt8GroupQuads;
-  const uint8_t* b0 = t.b0 + first * b_step;
-  const uint8_t* b1 = t.b1 + first * b_step;
+  const int64_t stride = t.a_stride, first = g * kInt8GroupQuads;
+  const uint8_t* b0 = t.b0 + first * 64;
+  const uint8_t* b1 = t.b1 + first * 64;
   const int8_t* a0 = t.a + 4 * first;
   const int8_t* a4 = a0 + 4 * stride;
   const int8_t* a8 = a0 + 8 * stride;
@@ -72,9 +72,9 @@ TOOLKIT_VNNI __attribute__((noinline)) void add_group_vnni(const Int8Tile& t, in
   for (int r = 0; r < kRows; ++r)
     sum[r][0] = sum[r][1] = _mm512_set1_epi32(t.group_offsets[r * t.groups + g]);
   for (int64_t q = std::min(t.quads - first, kInt8GroupQuads); q > 0; --q) {
-    const __m512i left = _mm512_loadu_si512(b0), right = _mm512_loadu_si512(b1);
-    _mm_prefetch(b0 + 6 * b_step, _MM_HINT_T0);
-    _mm_prefetch(b1 + 6 * b_step, _MM_HINT_T0);
+    const __m512i left = _mm512_load_si512(b0), right = _mm512_load_si512(b1);
+    _mm_prefetch(b0 + 6 * 64, _MM_HINT_T0);
+    _mm_prefetch(b1 + 6 * 64, _MM_HINT_T0);
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
       const int8_t* row = (r < 4 ? a0 : r < 8 ? a4 : a8) + (r % 4) * stride;
@@ -87,8 +87,8 @@ TOOLKIT_VNNI __attribute__((noinline)) void add_group_vnni(const Int8Tile& t, in
     a0 += 4;
     a4 += 4;
     a8 += 4;
-    b0 += b_step;
-    b1 += b_step;
+    b0 += 64;
+    b1 += 64;
   }
   const float* column_scales = t.column_scales + g * t.column_scales_step;
   const __m512 scale0 = _mm512_loadu_ps(column_scales),
@@ -127,32 +127,6 @@ TOOLKIT_VNNI void multiply_vnni_tile(const Int8Tile& t) {
   }
 }
 
-/// Each of 16 rows' ratios four times: for the four columns of a row that lie together.
-struct RatioVectors {
-  __m512i low, high;
-};
-
-TOOLKIT_VNNI inline RatioVectors ratio_vectors(const int16_t* ratios) {
-  const __m512i all =
-      _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(ratios)));
-  const __m512i four = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i lanes = _mm512_mullo_epi64(four, _mm512_set1_epi64(0x0001000100010001));
-  return {_mm512_permutexvar_epi16(lanes, all),
-          _mm512_permutexvar_epi16(_mm512_add_epi16(lanes, _mm512_set1_epi16(8)), all)};
-}
-
-/// 16 rows x 4 columns at the row's scale instead of the group's.
-TOOLKIT_VNNI inline __m512i rescaled(const uint8_t* from, const RatioVectors& by) {
-  const __m512i zero_point = _mm512_set1_epi16(128);
-  const auto half = [&](int at, __m512i ratio) TOOLKIT_VNNI {
-    const __m512i q = _mm512_sub_epi16(
-        _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + at))),
-        zero_point);
-    return _mm512_cvtepi16_epi8(_mm512_add_epi16(_mm512_mulhrs_epi16(q, ratio), zero_point));
-  };
-  return _mm512_inserti64x4(_mm512_castsi256_si512(half(0, by.low)), half(32, by.high), 1);
-}
-
 }  // namespace
 
 void multiply_vnni(const Int8Tile& tile, int64_t rows) {
@@ -171,32 +145,6 @@ void finish_avx512(const Int8Tile& tile, int64_t rows, const float* sums) {
                                             finish_vnni<4>, finish_vnni<5>, finish_vnni<6>};
   for (int64_t first = 0; first < rows; first += 6)
     kFunctions[std::min<int64_t>(rows - first, 6) - 1](tile, first, sums);
-}
-
-/// A vector holds four 4 x 4 squares (rows x columns): each is transposed, then the squares of four
-/// neighbouring vectors are regrouped by their rows.
-TOOLKIT_VNNI void repack_vnni(const uint8_t* block, int64_t block_bytes, int64_t blocks,
-                              const int16_t* ratios, uint8_t* out) {
-  const __m512i flip =
-      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-  for (int64_t b = 0; b < blocks; ++b, block += block_bytes, ratios += 16, out += 4 * 128) {
-    const RatioVectors by = ratio_vectors(ratios);
-    for (int half = 0; half < 2; ++half) {
-      __m512i v[4];
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i)
-        v[i] = _mm512_shuffle_epi8(rescaled(block + (half * 4 + i) * 64, by), flip);
-      const __m512i low01 = _mm512_shuffle_i32x4(v[0], v[1], 0x44),
-                    high01 = _mm512_shuffle_i32x4(v[0], v[1], 0xee);
-      const __m512i low23 = _mm512_shuffle_i32x4(v[2], v[3], 0x44),
-                    high23 = _mm512_shuffle_i32x4(v[2], v[3], 0xee);
-      const __m512i rows[4] = {
-          _mm512_shuffle_i32x4(low01, low23, 0x88), _mm512_shuffle_i32x4(low01, low23, 0xdd),
-          _mm512_shuffle_i32x4(high01, high23, 0x88), _mm512_shuffle_i32x4(high01, high23, 0xdd)};
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) _mm512_storeu_si512(out + i * 128 + half * 64, rows[i]);
-    }
-  }
 }
 
 }  // namespace toolkit::tensor::cpu

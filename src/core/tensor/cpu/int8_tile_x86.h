@@ -14,9 +14,6 @@ void multiply_amx(const Int8Tile& tile, int64_t rows);
 void begin_amx();
 void end_amx();
 
-void repack_vnni(const uint8_t* block, int64_t block_bytes, int64_t blocks, const int16_t* ratios,
-                 uint8_t* out);
-
 /// C = [C +] sums + low low_panel; sums (rows, 32), 64-byte aligned, the bias in them.
 void finish_avx512(const Int8Tile& tile, int64_t rows, const float* sums);
 

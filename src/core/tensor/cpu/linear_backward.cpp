@@ -100,8 +100,7 @@ struct Gradients {
     gemm(terms, {.c = dx, .stride = columns, .m = rows, .n = columns});
   }
 
-  /// The same with dy_i times the weight's row scales in int8; each map adds its part. Makes z,
-  /// too.
+  /// The same in int8; each map adds its part. Makes z, too.
   void input_gradient_int8(float* z, float* dx) const {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
@@ -110,11 +109,10 @@ struct Gradients {
                      .x_stride = map.rows,
                      .m = rows,
                      .columns = map.rows,
-                     .column_factors = map.int8->scales.data(),
                      .low = low_rank_gradient(map, z, 16)},
                     quantized);
-      Int8Product product{
-          .weight = map.int8.get(), .backward = true, .row_count = map.rows, .a = quantized};
+      Int8Product product{.weight = &map.int8->transposed(weight_view(map, inputs)),
+                          .a = quantized};
       std::optional<Contiguous> a;
       if (map.rank > 0) {
         product.low = z + map.rank_begin;

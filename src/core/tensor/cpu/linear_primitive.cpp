@@ -127,7 +127,7 @@ void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
                 quantized);
   for (size_t i = 0; i < maps.size(); ++i) {
     const MapLayout& map = maps[i];
-    Int8Product product{.weight = map.int8.get(), .row_count = map.rows, .a = quantized};
+    Int8Product product{.weight = map.int8.get(), .a = quantized};
     std::optional<Contiguous> b, bias;
     if (map.rank > 0) {
       product.low = low + map.rank_begin;
