@@ -207,10 +207,11 @@ void run_panel(const Int8Product& p, const GemmOutput& output, const Int8Kernels
   fill_panel(p, output, n, panel);
   const int64_t columns = std::min(kWidth, output.n - n), rows = m1 - m0;
   const int64_t tiles = (rows + kernels.tile_rows - 1) / kernels.tile_rows;
+  const int64_t least = rows / tiles, longer = rows % tiles;  // divisions take as long as a group
   alignas(64) float edge[kInt8MostTileRows * kWidth];
   if (kernels.begin) kernels.begin();
-  for (int64_t i = 0; i < tiles; ++i) {
-    const int64_t m = m0 + rows * i / tiles, count = m0 + rows * (i + 1) / tiles - m;
+  for (int64_t i = 0, m = m0, count = 0; i < tiles; ++i, m += count) {
+    count = least + (i < longer ? 1 : 0);
     Int8Tile tile = panel.tile;
     tile.a = p.a.q + m * p.a.stride;
     tile.group_scales = p.a.scales + m * p.a.groups;
