@@ -5,11 +5,14 @@
 
 #include "core/base/error.h"
 #include "core/base/nearest.h"
+#include "core/checkpoint/ggml_blocks.h"
+#include "core/checkpoint/ggml_types.h"
 #include "core/checkpoint/gguf_config.h"
 #include "core/checkpoint/gguf_tensor.h"
 #include "core/checkpoint/gguf_vocabulary.h"
 #include "core/checkpoint/new_array.h"
 #include "core/checkpoint/utf8.h"
+#include "core/checkpoint/weight_form.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
 
@@ -31,7 +34,7 @@ std::vector<int> half_split_order(int rows, int heads) {
   return order;
 }
 
-class GgufModel : public ModelFiles {
+class GgufModel : public ModelFiles, public KnownForms {
  public:
   explicit GgufModel(const fs::path& path)
       : path_(path),
@@ -102,6 +105,26 @@ class GgufModel : public ModelFiles {
       weight.data = minus_one(weight.data);
     return weight;
   }
+
+  std::optional<WeightForm> known_form(const std::string& module) const override {
+    const auto found = weights_.find(module);
+    if (found == weights_.end()) return std::nullopt;
+    const GgufTensor& tensor = *found->second;
+    WeightForm form{.shape = {}, .dtype = mx::float16};
+    for (const int64_t size : tensor.shape) form.shape.push_back(static_cast<mx::ShapeElem>(size));
+    if (has_affine_form(tensor.type)) {
+      form.bits = affine_bits(tensor.type);
+      form.group_size = 32;
+      form.block_type = tensor.type;
+    } else if (tensor.type == kGgmlF32 || (architecture_.gemma && module.ends_with("norm"))) {
+      form.dtype = mx::float32;
+    } else if (tensor.type == kGgmlBF16) {
+      form.dtype = mx::bfloat16;
+    }
+    return form;
+  }
+
+  std::optional<text::GgufVocabulary> gguf_vocabulary() const override { return vocabulary_; }
 
   std::optional<mx::array> bias(const std::string& module) const override {
     const auto found = biases_.find(module);

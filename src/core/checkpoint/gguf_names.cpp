@@ -46,6 +46,13 @@ constexpr Rename kFourNorms[] = {{"post_attention_norm", "post_attention_layerno
                                  {"post_ffw_norm", "post_feedforward_layernorm"}};
 
 template <size_t N>
+const Rename* find_hugging_face(const Rename (&table)[N], std::string_view name) {
+  const auto* found =
+      std::find_if(table, table + N, [&](const Rename& row) { return row.hugging_face == name; });
+  return found == table + N ? nullptr : found;
+}
+
+template <size_t N>
 const Rename* find(const Rename (&table)[N], std::string_view name) {
   const auto* found =
       std::find_if(table, table + N, [&](const Rename& row) { return row.gguf == name; });
@@ -80,6 +87,37 @@ std::optional<std::string> hf_module_of(const std::string& gguf_stem,
   if (!row) row = architecture.gemma ? find(kFourNorms, inner) : find(kTwoNorms, inner);
   if (!row) return std::nullopt;
   return "model.layers." + layer + "." + std::string(row->hugging_face);
+}
+
+const GgufArchitecture& gguf_architecture_of(const std::string& model_type,
+                                             const std::string& source) {
+  std::string known = "mistral";
+  for (const GgufArchitecture& architecture : kArchitectures) {
+    if (model_type == architecture.model_type ||
+        (model_type == "mistral" && architecture.name == std::string_view("llama")))
+      return architecture;
+    known += ", " + std::string(architecture.model_type);
+  }
+  fail(ErrorKind::kUnsupported, "{}: a model of type '{}' cannot be written as GGUF; known: {}",
+       source, printable(model_type), known);
+}
+
+std::optional<std::string> gguf_stem_of(const std::string& module,
+                                        const GgufArchitecture& architecture) {
+  if (const Rename* row = find_hugging_face(kOutside, module)) return std::string(row->gguf);
+  const std::string_view mark = "model.layers.";
+  const size_t dot = module.find('.', mark.size());
+  if (!module.starts_with(mark) || dot == std::string::npos) return std::nullopt;
+  const std::string_view inner = std::string_view(module).substr(dot + 1);
+  const Rename* row = find_hugging_face(kInLayer, inner);
+  if (!row)
+    row = architecture.gemma ? find_hugging_face(kFourNorms, inner)
+                             : find_hugging_face(kTwoNorms, inner);
+  if (!row) return std::nullopt;
+  const std::string stem =
+      "blk." + module.substr(mark.size(), dot - mark.size()) + "." + std::string(row->gguf);
+  // The way back must lead here: that refuses "model.layers.x" and "model.layers.01".
+  return hf_module_of(stem, architecture) == module ? std::optional(stem) : std::nullopt;
 }
 
 }  // namespace toolkit::checkpoint

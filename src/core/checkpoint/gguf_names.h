@@ -21,4 +21,13 @@ const GgufArchitecture& find_gguf_architecture(const std::string& name, const st
 std::optional<std::string> hf_module_of(const std::string& gguf_stem,
                                         const GgufArchitecture& architecture);
 
+/// The architecture that a Hugging Face model_type is written as ("mistral": llama). Throws
+/// Error(kUnsupported) naming the known ones.
+const GgufArchitecture& gguf_architecture_of(const std::string& model_type,
+                                             const std::string& source);
+
+/// The reverse of hf_module_of.
+std::optional<std::string> gguf_stem_of(const std::string& module,
+                                        const GgufArchitecture& architecture);
+
 }  // namespace toolkit::checkpoint

@@ -6,7 +6,9 @@
 #include "core/checkpoint/hf_shards.h"
 #include "core/checkpoint/hf_texts.h"
 #include "core/checkpoint/input_file.h"
+#include "core/checkpoint/safetensors_dtypes.h"
 #include "core/checkpoint/utf8.h"
+#include "core/checkpoint/weight_form.h"
 
 namespace toolkit::checkpoint {
 
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 constexpr size_t kTokenizerLimit = size_t{256} << 20;
 const std::string kWeight = ".weight";
 
-class HfFolder : public ModelFiles {
+class HfFolder : public ModelFiles, public KnownForms {
  public:
   explicit HfFolder(const fs::path& folder)
       : folder_(folder),
@@ -59,6 +61,17 @@ class HfFolder : public ModelFiles {
            "{}: '{}' has the dtype {}; expected BF16, F16, F32, or packed with scales",
            folder_.string(), printable(module), tensors_.at(module + kWeight).entry.dtype);
     return weight;
+  }
+
+  std::optional<WeightForm> known_form(const std::string& module) const override {
+    const auto found = tensors_.find(module + kWeight);
+    if (found == tensors_.end() || tensors_.contains(module + ".scales")) return std::nullopt;
+    const SafetensorsEntry& entry = found->second.entry;
+    const auto dtype = mlx_dtype(entry.dtype);
+    if (!dtype || !mx::issubdtype(*dtype, mx::floating)) return std::nullopt;
+    WeightForm form{.shape = {}, .dtype = *dtype};
+    for (const int64_t size : entry.shape) form.shape.push_back(static_cast<mx::ShapeElem>(size));
+    return form;
   }
 
   std::optional<mx::array> bias(const std::string& module) const override {

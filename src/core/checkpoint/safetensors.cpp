@@ -48,18 +48,27 @@ std::vector<std::pair<const std::string*, mx::array>> in_file_order(
   return ordered;
 }
 
-std::string header_text(const std::vector<std::pair<const std::string*, mx::array>>& tensors,
-                        const std::map<std::string, std::string>& metadata) {
+}  // namespace
+
+uint64_t PlannedTensor::size_bytes() const {
+  uint64_t bytes = size_of(dtype);
+  for (const auto size : shape) bytes *= static_cast<uint64_t>(size);
+  return bytes;
+}
+
+std::string safetensors_start(const std::vector<PlannedTensor>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t begin = 0;
-  for (const auto& [name, tensor] : tensors) {
-    if (*name == "__metadata__" || !is_utf8(*name))
-      fail(ErrorKind::kInternal, "a tensor cannot be named '{}'", printable(*name));
-    const uint64_t end = begin + tensor.nbytes();
-    header[*name] = {{"dtype", safetensors_name(tensor.dtype())},
-                     {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
-                     {"data_offsets", {begin, end}}};
+  for (const PlannedTensor& tensor : tensors) {
+    if (tensor.name == "__metadata__" || !is_utf8(tensor.name))
+      fail(ErrorKind::kInternal, "a tensor cannot be named '{}'", printable(tensor.name));
+    const uint64_t end = begin + tensor.size_bytes();
+    header[tensor.name] = {
+        {"dtype", safetensors_name(tensor.dtype)},
+        {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
+        {"data_offsets", {begin, end}}};
     begin = end;
   }
   std::string text = header.dump();
@@ -67,8 +76,6 @@ std::string header_text(const std::vector<std::pair<const std::string*, mx::arra
   const uint64_t size = text.size();
   return std::string(reinterpret_cast<const char*>(&size), 8) + text;
 }
-
-}  // namespace
 
 mx::array load_safetensors_tensor(const std::filesystem::path& path, const std::string& name,
                                   const SafetensorsEntry& entry) {
@@ -89,7 +96,10 @@ void save_safetensors(const std::filesystem::path& path,
                       const std::map<std::string, mx::array>& tensors,
                       const std::map<std::string, std::string>& metadata) {
   const auto ordered = in_file_order(tensors);
-  const std::string header = header_text(ordered, metadata);
+  std::vector<PlannedTensor> planned;
+  for (const auto& [name, tensor] : ordered)
+    planned.push_back({*name, tensor.dtype(), tensor.shape()});
+  const std::string header = safetensors_start(planned, metadata);
   write_file_atomically(path, [&](const auto& append) {
     append(header);
     for (const auto& [name, tensor] : ordered)

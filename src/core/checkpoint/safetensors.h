@@ -11,6 +11,9 @@
 
 #include "core/tensor/array_fwd.h"
 #include "mlx/array.h"
+#include "mlx/dtype.h"
+
+namespace mx = mlx::core;
 
 namespace toolkit::checkpoint {
 
@@ -44,6 +47,19 @@ mx::array load_safetensors_tensor(const std::filesystem::path& path, const std::
 /// `wanted` limits which names are read; empty: all.
 std::unordered_map<std::string, mx::array> load_safetensors(
     const std::filesystem::path& path, const std::function<bool(const std::string&)>& wanted = {});
+
+/// A tensor that is to stand in a file, in the order of the file.
+struct PlannedTensor {
+  std::string name;
+  mx::Dtype dtype;
+  mx::Shape shape;
+
+  uint64_t size_bytes() const;
+};
+
+/// The start of a file with these tensors, up to the first byte of data.
+std::string safetensors_start(const std::vector<PlannedTensor>& tensors,
+                              const std::map<std::string, std::string>& metadata);
 
 /// Writes to a temporary name in the same folder, syncs, renames.
 void save_safetensors(const std::filesystem::path& path,

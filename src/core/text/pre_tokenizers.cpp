@@ -58,10 +58,23 @@ Table make_table() {
   return table;
 }
 
+const Table& known_table() {
+  static const Table table = make_table();
+  return table;
+}
+
 }  // namespace
 
+std::string pre_tokenizer_name(const PreTokenizer& pre_tokenizer) {
+  // Of several names for one way of cutting, the one llama.cpp has known for longest.
+  for (const char* name : {"gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "deepseek-r1-qwen",
+                           "qwen35", "tekken", "gpt-4o"})
+    if (known_table().at(name) == pre_tokenizer) return name;
+  return "";
+}
+
 const PreTokenizer& find_pre_tokenizer(const std::string& name) {
-  static const Table table = make_table();
+  const Table& table = known_table();
   const auto found = table.find(name);
   if (found != table.end()) return found->second;
   std::string known;

@@ -1,0 +1,24 @@
+#include "core/checkpoint/weight_form.h"
+
+namespace toolkit::checkpoint {
+
+WeightForm form_of(const tensor::Weight& weight) {
+  if (!weight.quantized()) return {.shape = weight.data.shape(), .dtype = weight.data.dtype()};
+  return {.shape = {weight.rows(), weight.columns()},
+          .dtype = weight.scales->dtype(),
+          .bits = weight.bits,
+          .group_size = weight.group_size};
+}
+
+WeightForm form_of(const ModelFiles& model, const std::string& module) {
+  if (const auto* forms = dynamic_cast<const KnownForms*>(&model))
+    if (auto known = forms->known_form(module)) return *known;
+  return form_of(model.weight(module));
+}
+
+std::optional<text::GgufVocabulary> gguf_vocabulary_of(const ModelFiles& model) {
+  const auto* forms = dynamic_cast<const KnownForms*>(&model);
+  return forms ? forms->gguf_vocabulary() : std::nullopt;
+}
+
+}  // namespace toolkit::checkpoint
