@@ -29,6 +29,7 @@ FILES = [
     ("~/.mlx-cache/config.yaml", "settings; see `mlx-cache config`"),
     ("~/.mlx-cache/incoming/", "downloads on their way; the next `add` goes on with them"),
     ("~/.mlx-cache/journal/", "files that `sync` and `adopt` replaced by links, for --undo"),
+    ("~/.ollama/id_ed25519", "the key that Ollama made: signs in where its registry asks for it"),
     ("~/.mlx-infrastructure/logs/mlx-cache.log", "what was done"),
 ]
 EXIT = [("0", "done"), ("1", "failure"), ("2", "wrong usage or input"), ("70", "a bug"), ("130", "interrupted")]

@@ -150,6 +150,16 @@ def du_counts_blocks_once(scene: Scene) -> None:
     check(sum(model["counted_bytes"] for model in result["models"]) == result["used_bytes"], "models do not add up")
 
 
+def stats_say_what_the_disk_says(scene: Scene) -> None:
+    scene.copies_again()
+    before, taken = scene.run("stats"), blocks(scene)
+    scene.run("sync", "--yes")
+    after = scene.run("stats")
+    check(abs((before["used_bytes"] - after["used_bytes"]) - (taken - blocks(scene))) < 65536, before, after, taken, blocks(scene))
+    check(abs(after["saved_bytes"] - before["saved_bytes"] - (taken - blocks(scene))) < 65536, before, after)
+    check(after["saved_bytes"] == scene.run("du")["saved_bytes"], "stats and du differ")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
@@ -164,6 +174,7 @@ def main() -> int:
         what_is_gone_is_dropped(scene)
         adopt_touches_only_the_folder(scene)
         du_counts_blocks_once(scene)
+        stats_say_what_the_disk_says(scene)
     except Fault as fault:
         print(f"FAILED: {fault}", file=sys.stderr)
         return 1

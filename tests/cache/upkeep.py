@@ -94,6 +94,32 @@ class Upkeep(unittest.TestCase):
         self.assertEqual(status["models"][0]["identifier"], "org/model-0")
         self.assertEqual(status["models"][0]["size_bytes"], 11)
 
+    def test_names_with_numbers_come_in_their_order(self):
+        self.store.begin(12)
+        self.assertEqual(self.names(), [f"hf://org/model-{number}" for number in range(12)])
+
+    def test_every_command_takes_the_same_options(self):
+        self.store.begin()
+        listed = self.store.run("--help").stdout.split("Commands\n")[1].split("\n\n")[0].splitlines()
+        commands = [name for name in (line.split()[0] for line in listed) if name != "completion"]
+        self.assertEqual(len(commands), 16)
+        for command in commands:
+            page = self.store.run(command, "--help").stdout
+            for option in ("--json", "--quiet", "--dry-run", "--yes", "--verbose"):
+                self.assertIn(option, page, command)
+        before = self.store.json("status")
+        for words in (["status"], ["stats"], ["du"], ["path", "org/model-0"], ["verify"], ["config"]):
+            self.assertEqual(self.store.json(*words, "-n", "-y", "-v"), self.store.json(*words), words)
+        done = self.store.run("link", str(self.store.home), "-v", "-n")
+        self.assertIn("settings  ~/.mlx-cache/config.yaml\n", done.stderr)
+        self.store.json("config", "auto_clean", "no", "--dry-run")
+        self.assertTrue(self.store.json("config", "auto_clean")["auto_clean"])
+        self.store.json("export", "--output", str(self.store.home / "models.json"), "--dry-run")
+        self.assertFalse((self.store.home / "models.json").exists())
+        (self.store.root / "models/hf--org--model-0/model.safetensors").write_bytes(b"weights 9")
+        self.assertFalse(self.store.json("verify", "--dry-run", code=1)["ok"])
+        self.assertEqual(before["models"][0]["state"], self.store.json("status")["models"][0]["state"])
+
     def test_a_hundred_models_are_listed_without_a_look_at_their_folders(self):
         self.store.begin(100)
         shutil.rmtree(self.store.root / "models")

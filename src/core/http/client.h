@@ -19,7 +19,7 @@ struct Header {
 struct Request {
   std::string method = "GET";
   Url url;
-  std::vector<Header> headers;  // never an Authorization: that is `bearer_token`
+  std::vector<Header> headers;  // an Authorization only where no redirect is followed
   /// Sent to the origin of `url` only: a redirect to another origin does not get it.
   std::string bearer_token;
   std::string body;

@@ -199,6 +199,13 @@ TEST_SUITE("unit") {
 
     request.follow_redirects = false;
     CHECK(client.send(request).status == 307);
+
+    // Another scheme than a bearer's, where no redirect could carry it away.
+    request.bearer_token = "";
+    request.headers = {{"Authorization", "key:s3cret"}};
+    client.send(request);
+    CHECK(server.received().back().header("authorization") == "key:s3cret");
+    CHECK(other.received().size() == 1);
   }
 
   TEST_CASE("client: a token that was dropped does not come back") {

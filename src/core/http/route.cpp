@@ -32,7 +32,7 @@ Route start_route(const Request& request, const ClientSettings& settings) {
          shown_url(request.url));
   for (const Header& header : request.headers) {
     for (const char* secret : {"Authorization", "Cookie", "Proxy-Authorization"})
-      if (::strcasecmp(header.name.c_str(), secret) == 0)
+      if (::strcasecmp(header.name.c_str(), secret) == 0 && request.follow_redirects)
         fail(ErrorKind::kInternal, "header {} given apart from bearer_token", secret);
     if (!is_plain_text(header.name) || !is_plain_text(header.value))
       fail(ErrorKind::kUserInput, "{}: a request header has control characters",

@@ -18,6 +18,7 @@
 #include "core/model_store/folders/plain_folder.h"
 #include "core/model_store/hub/endpoint.h"
 #include "core/model_store/ollama/registry_client.h"
+#include "core/model_store/ollama/sign_in.h"
 #include "core/model_store/upkeep/clean.h"
 #include "core/model_store/utc_time.h"
 #include "core/report/table.h"
@@ -25,6 +26,7 @@
 #include "projects/cache/fetch_progress.h"
 #include "projects/cache/find_copy.h"
 #include "projects/cache/publish.h"
+#include "projects/cache/pull_through_ollama.h"
 #include "projects/cache/session.h"
 #include "projects/cache/stores.h"
 
@@ -35,7 +37,7 @@ namespace {
 struct Settings {
   std::string model, revision, app;
   std::vector<std::string> allow, ignore;
-  bool publish = true;
+  bool publish = true, through_ollama = false;
   int files_at_once = 4, ranges = 4;
   double limit_mb_s = 0;
   Options options;
@@ -70,11 +72,17 @@ Offer make_offer(http::Client& client, Session& session, const ModelName& name,
     return model_store::hub::make_offer(session.environment(), hub, repository, settings.allow,
                                         settings.ignore);
   }
+  if (settings.through_ollama && name.source != Source::kOllama)
+    fail(ErrorKind::kUserInput, "--through-ollama belongs to ollama:// models");
+  if (settings.through_ollama && !settings.options.dry_run)
+    return pull_through_ollama(session, model_store::ollama_name(name), context.quiet);
   if (name.source == Source::kOllama) {
     const model_store::OllamaName ollama = model_store::ollama_name(name);
     const std::string base = model_store::ollama::registry_base(ollama);
     return model_store::ollama::make_offer(
-        base, ollama, model_store::ollama::pull_manifest(client, base, ollama));
+        base, ollama,
+        model_store::ollama::pull_manifest(client, base, ollama,
+                                           model_store::ollama::signing_key_file()));
   }
   std::unique_ptr<Progress> progress;
   Offer offer = model_store::make_local_offer(name.identifier, [&](uint64_t done, uint64_t total) {
@@ -244,6 +252,7 @@ cli::Command add_command() {
       .examples = {"mlx-cache add hf://HuggingFaceTB/SmolLM2-135M-Instruct",
                    "mlx-cache add hf://org/model@v1.0 --allow '*.safetensors' --allow '*.json'",
                    "mlx-cache add ollama://llama3.2:1b",
+                   "mlx-cache add ollama://llama3.2:1b --through-ollama",
                    "mlx-cache add file:///home/ann/models/custom"},
       .fields = {{.name = "model",
                   .target = &settings->model,
@@ -265,6 +274,9 @@ cli::Command add_command() {
                  {.name = "app",
                   .target = &settings->app,
                   .help = "folder of the app that will use it (see link)"},
+                 {.name = "through-ollama",
+                  .target = &settings->through_ollama,
+                  .help = "let the running Ollama (OLLAMA_HOST) pull it, then keep its files"},
                  {.name = "files-at-once",
                   .target = &settings->files_at_once,
                   .help = "files fetched at the same time",

@@ -85,7 +85,7 @@ void withdraw_models(Session& session, const CleanPlan& plan) {
   for (const CleanItem& item : plan.items) {
     if (item.what != CleanItem::What::kModel) continue;
     const auto model = session.registry().find(model_store::parse_model_name(item.label));
-    if (model && !model->uses.empty()) withdraw_everywhere(session, *model);
+    if (model) withdraw_everywhere(session, *model);
   }
 }
 

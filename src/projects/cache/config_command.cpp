@@ -21,6 +21,7 @@ namespace {
 struct Settings {
   std::string key;
   std::vector<std::string> values;
+  Options options;
 };
 
 std::string key_of(std::string name) {
@@ -45,6 +46,16 @@ std::string known_key(const std::string& given, const nlohmann::json& values) {
   for (const auto& [name, unused] : values.items()) known.push_back(name);
   fail(ErrorKind::kUserInput, "unknown setting '{}'.{} `mlx-cache config` lists them", given,
        did_you_mean(key, known));
+}
+
+/// Throws for what the setting may not have.
+void check_value(const std::string& key, const std::vector<std::string>& values) {
+  model_store::Settings wanted;
+  for (const Field& field : model_store::describe(wanted)) {
+    if (key_of(field.name) != key) continue;
+    set_field(field, values, key);
+    check_fields({field});
+  }
 }
 
 void print_all(const nlohmann::json& values, bool color) {
@@ -80,6 +91,11 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
     return {{key, values.at(key)}};
   }
   const auto before = model_store::default_layout().root;
+  if (settings.options.dry_run) {
+    check_value(key, settings.values);
+    if (!context.quiet) fmt::print("{}: {} would be changed\n", key, in_words(values.at(key)));
+    return {{key, values.at(key)}, {"dry_run", true}};
+  }
   model_store::save_setting(key, settings.values);
   values = values_now();
   if (!context.quiet) {
@@ -107,7 +123,8 @@ cli::Command config_command() {
                      {.name = "values",
                       .target = &settings->values,
                       .help = "its new value, several for a list",
-                      .positional = true}},
+                      .positional = true},
+                     dry_run_field(settings->options)},
           .run = [settings](const cli::Context& context) { return run(*settings, context); }};
 }
 

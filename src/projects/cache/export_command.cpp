@@ -16,6 +16,7 @@ namespace {
 
 struct Settings {
   std::string output;
+  Options options;
 };
 
 nlohmann::json run(const Settings& settings, const cli::Context& context) {
@@ -26,11 +27,13 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
     return exported;
   }
   const auto path = expanded_path(settings.output);
-  write_file_atomically(path, exported.dump(1) + "\n");
+  const bool dry_run = settings.options.dry_run;
+  if (!dry_run) write_file_atomically(path, exported.dump(1) + "\n");
   if (!context.quiet)
-    fmt::print("{}: {} models, {} apps\n", shown_path(path), exported["models"].size(),
-               exported["apps"].size());
+    fmt::print("{}{}: {} models, {} apps\n", dry_run ? "Would be written: " : "", shown_path(path),
+               exported["models"].size(), exported["apps"].size());
   return {{"file", path.string()},
+          {"dry_run", dry_run},
           {"models", exported["models"].size()},
           {"apps", exported["apps"].size()}};
 }
@@ -45,7 +48,8 @@ cli::Command export_command() {
           .fields = {{.name = "output",
                       .target = &settings->output,
                       .help = "file to write (default: stdout)",
-                      .short_name = "o"}},
+                      .short_name = "o"},
+                     dry_run_field(settings->options)},
           .run = [settings](const cli::Context& context) { return run(*settings, context); }};
 }
 

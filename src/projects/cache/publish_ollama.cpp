@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/files/disk_space.h"
 #include "core/files/link.h"
+#include "core/files/safe_path.h"
 #include "core/model_store/ollama/manifest.h"
 #include "core/model_store/ollama/store_folder.h"
 
@@ -118,6 +119,15 @@ std::vector<OllamaModel> ollama_models_of(const Metadata& metadata) {
   return models;
 }
 
+std::vector<std::string> split_ggufs_of(const Metadata& metadata) {
+  std::vector<std::string> firsts;
+  for (const auto& file : metadata.files)
+    if (file.name.ends_with(".gguf") && is_split(file.name) &&
+        file.name.find("-00001-of-") != std::string::npos)
+      firsts.push_back(file.name);
+  return firsts;
+}
+
 std::vector<PublishedTo> publish_to_ollama(Session& session,
                                            const model_store::ModelRecord& model) {
   const fs::path& ollama = session.environment().ollama_models;
@@ -126,8 +136,14 @@ std::vector<PublishedTo> publish_to_ollama(Session& session,
   try {
     const auto metadata = model_store::read_metadata(model.local_path);
     if (!metadata) return {};
+    for (const std::string& first : split_ggufs_of(*metadata))
+      done.push_back(
+          {kProgram, fmt::format("not shown: {} is one of several parts, and Ollama reads "
+                                 "a model from one file; `llama-gguf-split --merge` makes "
+                                 "it one, which `mlx-cache add file:///...` then shows",
+                                 files::escaped(first))});
     const auto models = ollama_models_of(*metadata);
-    if (models.empty()) return {};
+    if (models.empty()) return done;
     check_space(model.local_path, ollama, metadata->size_bytes());
     for (const OllamaModel& one : models) {
       const std::string what = model_store::ollama::publish(

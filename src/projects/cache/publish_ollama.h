@@ -33,4 +33,8 @@ std::vector<PublishedTo> publish_to_ollama(Session& session, const model_store::
 /// Takes back what publish_to_ollama() made.
 void withdraw_from_ollama(Session& session, const model_store::ModelRecord& model);
 
+/// First parts of GGUFs in several parts ("m-00001-of-00003.gguf"): Ollama reads a model from one
+/// file.
+std::vector<std::string> split_ggufs_of(const model_store::Metadata& metadata);
+
 }  // namespace toolkit::cache

@@ -56,6 +56,17 @@ TEST_CASE("names that models get in Ollama") {
         Names{"local/My-Own:latest"});
 }
 
+TEST_CASE("a GGUF in several parts is named once - it is not shown to Ollama") {
+  model_store::Metadata metadata;
+  for (const char* name : {"q8/m-00001-of-00002.gguf", "q8/m-00002-of-00002.gguf", "m-Q4_0.gguf",
+                           "model-00001-of-00002.safetensors"}) {
+    model_store::FileRecord record;
+    record.name = name;
+    metadata.files.push_back(std::move(record));
+  }
+  CHECK(split_ggufs_of(metadata) == Names{"q8/m-00001-of-00002.gguf"});
+}
+
 TEST_SUITE_END();
 
 }  // namespace toolkit::cache

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
+#include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/files/disk_space.h"
 #include "core/files/safe_path.h"
@@ -45,7 +47,11 @@ void print_report(const VerifyReport& report, bool color) {
 }
 
 nlohmann::json run(const Settings& settings, const cli::Context& context) {
-  Session session(Session::Use::kNote, "verify", context);
+  Session session(settings.options.dry_run ? Session::Use::kRead : Session::Use::kNote, "verify",
+                  context);
+  if (!model_store::store_is_there(session.layout()))
+    fail(ErrorKind::kNotFound, "{}: there is no model cache (is its volume mounted?)",
+         shown_path(session.layout().root));
   std::vector<model_store::ModelName> names;
   for (const std::string& text : settings.models)
     names.push_back(model_store::model_name_from_identifier(text));
@@ -82,11 +88,15 @@ cli::Command verify_command() {
   const auto settings = std::make_shared<Settings>();
   return {.name = "verify",
           .summary = "read every file again and compare it with its hash",
+          .description =
+              "Models with a fault are noted as damaged in the registry (not with "
+              "--dry-run); no file is changed.",
           .examples = {"mlx-cache verify", "mlx-cache verify hf://org/model"},
           .fields = {{.name = "models",
                       .target = &settings->models,
                       .help = "only these; without: all",
                       .positional = true},
+                     dry_run_field(settings->options),
                      verbose_field(settings->options)},
           .run = [settings](const cli::Context& context) { return run(*settings, context); }};
 }

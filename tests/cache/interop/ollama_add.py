@@ -157,7 +157,7 @@ def faults(machine: Machine, served: Served) -> None:
     refused([{"path": "manifests", "body": json.dumps(hostile)}], "64 hexadecimal digits", "digest that is a path")
     refused([{"path": "manifests", "body": "{\"schemaVersion\":2"}], "manifests/1b", "half a manifest")
     refused([{"path": "manifests", "status": 404}], "1b", "unknown model")
-    refused([{"path": "manifests", "status": 401}], "ollama pull", "model for signed-in users")
+    refused([{"path": "manifests", "status": 401}], "names no way to sign in", "refused without a challenge")
     refused([{"path": "manifests", "body": json.dumps(larger)}], "", "size that is not the blob's")
     refused([{"server": "cdn", "path": served.weights, "corrupt": True}], "sha256", "changed content")
     tensors = manifest | {"layers": [layer | {"mediaType": "application/vnd.ollama.image.tensor"}
@@ -170,6 +170,57 @@ def faults(machine: Machine, served: Served) -> None:
     check(any(value and not value.startswith("bytes=0-") for value in ranges),
           f"a cut transfer goes on where it stopped, asked {ranges}")
     machine.run("remove", uri, "--yes", expect=None)
+
+
+def through_ollama(machine: Machine, ollama: Ollama, served: Served) -> None:
+    """The running Ollama pulls; its files become ours without a second download or copy."""
+    uri = f"ollama://{served.name()}"
+    machine.run("remove", uri, "--yes", expect=None)
+    if served.name() in ollama.names():
+        ollama.command("rm", served.name())
+    served.forget()
+    done = machine.run("add", uri, "--through-ollama", expect=1, OLLAMA_HOST="127.0.0.1:1")
+    check("`ollama serve`" in done.stderr and "ollama.com/download" in done.stderr, f"no Ollama there: {done.stderr}")
+    result = machine.json("add", uri, "--through-ollama", OLLAMA_HOST=ollama.host)
+    check(result["downloaded_bytes"] == 0 and served.asked(), "Ollama downloads, mlx-cache does not")
+    check(blob(machine, served.weights).samefile(model_folder(machine) / "model.gguf"), "one file for both")
+    done = machine.run("add", uri.replace("1b", "9b"), "--through-ollama", expect=1, OLLAMA_HOST=ollama.host)
+    check("ollama pull" in done.stderr, f"what Ollama refuses is told: {done.stderr}")
+    other = machine.run("add", uri, "--through-ollama", expect=1, OLLAMA_HOST=ollama.host, OLLAMA_MODELS=str(machine.root / "no_store"))
+    check("OLLAMA_MODELS" in other.stderr, f"an Ollama with another store: {other.stderr}")
+    machine.run("remove", uri, "--yes")
+    ollama.command("rm", served.name())
+
+
+def signed_in(machine: Machine, served: Served) -> None:
+    """A registry that gives out to the owner of a key only: the real Ollama and mlx-cache sign alike."""
+    served.registry.auth = "signed"
+    uri = f"ollama://{served.name()}"
+    key = (machine.home / ".ollama/id_ed25519.pub").read_text().split()[1]
+
+    def forget_model() -> None:
+        machine.run("remove", uri, "--yes", expect=None)
+        served.forget()
+
+    forget_model()
+    done = machine.run("add", uri, expect=None)
+    check(done.returncode == 2 and "id_ed25519.pub" in done.stderr, f"a key that the registry does not know, found {done.stderr}")
+    served.registry.keys = {key}
+    served.forget()
+    check(machine.json("add", uri)["downloaded_bytes"] > 7_000_000, "who signed with a known key gets the model")
+    check(len([line for line in served.asked() if line["path"].startswith("/token")]) == 1, "with one sign-in")
+    with Ollama(machine.root / "signed_home", machine.root / "signed") as other:
+        served.registry.keys = {(machine.root / "signed_home/.ollama/id_ed25519.pub").read_text().split()[1]}
+        other.post("/api/pull", {"model": served.name(), "insecure": True, "stream": False})
+        check(other.names() == [served.name()], "the real Ollama passes the same check of signatures")
+    secret = (machine.home / ".ollama/id_ed25519").read_text().splitlines()[2]
+    text = "".join(path.read_text(errors="replace") for path in machine.cache.rglob("*") if path.is_file() and path.suffix != ".gguf")
+    check(secret not in text and served.registry.token not in text, "neither key nor token is written anywhere")
+    (machine.home / ".ollama/id_ed25519").rename(machine.home / ".ollama/away")
+    forget_model()
+    done = machine.run("add", uri, expect=None)
+    check("`ollama serve` makes one" in done.stderr, f"without a key it says so, found {done.stderr}")
+    (machine.home / ".ollama/away").rename(machine.home / ".ollama/id_ed25519")
 
 
 def local_gguf(machine: Machine, ollama: Ollama) -> None:
@@ -210,6 +261,8 @@ def main(mlx_cache: str) -> int:
         machine.run("add", f"ollama://{served.name()}")
         real_pull_agrees(machine, served)
         local_gguf(machine, ollama)
+        through_ollama(machine, ollama, served)
+        signed_in(machine, served)
         served.registry.auth = "foreign"
         machine.run("remove", f"ollama://{served.name()}", "--yes", expect=None)
         served.forget()

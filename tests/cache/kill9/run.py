@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments of add (from disk and by download), sync and its undo, adopt, clean and remove: nothing is lost, damaged or left behind.
+"""kill -9 at random moments of add (from disk, by download, while it shows a model to Ollama and the Hugging Face cache), sync and its
+undo, adopt, clean and remove: nothing is lost, damaged or left behind.
 
     run.py --program build/release/bin/mlx-cache --moments 200
 
@@ -62,6 +63,37 @@ class Download(Verb):
     def ended(self, scene):
         if "hf--org--other" not in [folder.name for folder in scene.model_folders()]:
             raise Fault("add ended, the model is not there")
+
+
+class Publish(Verb):
+    """The model is in the cache; `add` shows it to the other program. What a kill left there goes with the model."""
+
+    def __init__(self, uri, program):
+        self.uri, self.program = uri, program
+
+    def prepare(self, scene):
+        scene.run("remove", self.uri(scene), "--yes", check=False)
+        scene.check_nothing_published()
+        scene.run("add", self.uri(scene), "--no-publish")
+
+    def command(self, scene):
+        return ["add", self.uri(scene)]
+
+    def ended(self, scene):
+        scene.check_published(self.program)
+
+
+class Withdraw(Publish):
+    """And the way back: `remove` takes it from the other program first."""
+
+    def prepare(self, scene):
+        scene.run("add", self.uri(scene))
+
+    def command(self, scene):
+        return ["remove", self.uri(scene), "--yes"]
+
+    def ended(self, scene):
+        scene.check_nothing_published()
 
 
 class Sync(Verb):
@@ -135,7 +167,17 @@ class Remove(Verb):
             raise Fault("remove ended, the model is still there")
 
 
-VERBS = {"add": Add(), "download": Download(), "sync": Sync(), "undo": Undo(), "adopt": Adopt(), "clean": Clean(), "remove": Remove()}
+def pulled(scene: Scene) -> str:
+    return scene.pulled
+
+
+def downloaded(scene: Scene) -> str:
+    return "hf://org/other"
+
+
+VERBS = {"add": Add(), "download": Download(), "ollama": Publish(pulled, "ollama"), "ollama-back": Withdraw(pulled, "ollama"),
+         "hub": Publish(downloaded, "hub"), "hub-back": Withdraw(downloaded, "hub"), "sync": Sync(), "undo": Undo(),
+         "adopt": Adopt(), "clean": Clean(), "remove": Remove()}
 
 
 def has_clones(folder: pathlib.Path) -> bool:
@@ -214,7 +256,7 @@ def main() -> int:
             print(f"FAILED: {fault}", file=sys.stderr)
             return 1
         total += counts
-        print(f"{name:8} {counts['killed']:4} killed, {counts['ended before']:4} ended before, "
+        print(f"{name:11} {counts['killed']:4} killed, {counts['ended before']:4} ended before, "
               f"{counts['models found whole']:5} models found whole", flush=True)
     print(f"{total['killed'] + total['ended before']} moments, {total['killed']} kills: nothing lost, damaged or left behind")
     return 0

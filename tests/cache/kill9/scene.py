@@ -10,6 +10,9 @@ import sqlite3
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "servers"))
+from registry_server import Registry, put_manifest  # noqa: E402
+
 MIB = 1 << 20
 SERVER = pathlib.Path(__file__).resolve().parent.parent / "servers" / "hub_server.py"
 OLD = 3 * 24 * 3600  # seconds: beyond every grace
@@ -40,6 +43,16 @@ class Scene:
         self.foreign: dict[pathlib.Path, str] = {}
         self.build()
         self.start_hub()
+        self.start_registry()
+
+    def start_registry(self) -> None:
+        """Ollama's registry on the loopback with a model that is nowhere else."""
+        store = self.root / "registry"
+        self.served = put_manifest(store, "library/tiny:latest",
+                                   [("model", b"GGUF" + self.random.randbytes(MIB)), ("template", b"{{ .System }}")],
+                                   b'{"model_format":"gguf","model_family":"llama","number":3}')
+        self.registry = Registry(store)
+        self.pulled = "ollama://" + self.registry.url("registry").removeprefix("http://") + "/library/tiny:latest"
 
     def start_hub(self) -> None:
         """A hub on the loopback with one model that is nowhere else."""
@@ -53,6 +66,7 @@ class Scene:
         self.environment["HF_ENDPOINT"] = json.loads(self.hub.stdout.readline())["hub"]
 
     def close(self) -> None:
+        self.registry.close()
         self.hub.stdin.close()
         self.hub.wait(timeout=20)
 
@@ -143,6 +157,35 @@ class Scene:
                 raise Fault(f"{path} is lost")
             if sha256(path) != digest:
                 raise Fault(f"{path} has another content")
+
+    def served_digests(self) -> list[str]:
+        manifest = json.loads(self.served)
+        return [part["digest"].removeprefix("sha256:") for part in (manifest["config"], *manifest["layers"])]
+
+    def check_published(self, program: str) -> None:
+        """The other program has the whole model."""
+        if program == "ollama":
+            manifest = self.home / "ollama/manifests" / self.pulled.removeprefix("ollama://").replace(":latest", "/latest")
+            if manifest.read_bytes() != self.served:
+                raise Fault("Ollama has another manifest")
+            for digest in self.served_digests():
+                if sha256(self.home / "ollama/blobs" / f"sha256-{digest}") != digest:
+                    raise Fault(f"Ollama's blob {digest} is damaged")
+            return
+        repo = self.home / "hf/hub/models--org--other"
+        snapshot = repo / "snapshots" / (repo / "refs/main").read_text()
+        for source in (self.root / "repositories/org/other/main").iterdir():
+            if sha256(snapshot / source.name) != sha256(source):
+                raise Fault(f"the hub's {source.name} is damaged")
+
+    def check_nothing_published(self) -> None:
+        """Neither Ollama nor the Hugging Face cache has a byte of a model that was removed here."""
+        ollama = self.home / "ollama"
+        left = [path for digest in self.served_digests() if (path := ollama / "blobs" / f"sha256-{digest}").exists()]
+        left += [path for path in (ollama / ".mlx-cache", self.home / "hf/hub/models--org--other") if path.exists()]
+        left += [path for path in (ollama / "manifests").iterdir() if path.name != "registry.ollama.ai"]
+        if left:
+            raise Fault(f"left in other programs' stores: {left}")
 
     def model_folders(self) -> list[pathlib.Path]:
         models = self.cache / "models"

@@ -8,7 +8,8 @@ Serves a folder that is laid out as Ollama's own store (manifests/<host>/<namesp
     HEAD, GET /v2/<namespace>/<model>/blobs/<digest> 307 to a second origin that answers ranges
 
 Prints one JSON line {"registry": url, "cdn": url} and ends when stdin does. --auth asks for a bearer token
-(`right`: the realm is this registry's; `foreign`: another host's). --rules names a JSON file that is read anew for
+(`right`: the realm is this registry's; `foreign`: another host's; `signed`: given only to the owner of one of `keys`, who must
+sign the request with it, soon and once). --rules names a JSON file that is read anew for
 each request: a list of {"server", "method", "path" (a regular expression), "times", and what to do}:
 
     status, headers, body     this answer instead        cut            the connection closes after n bytes
@@ -20,6 +21,7 @@ each request: a list of {"server", "method", "path" (a regular expression), "tim
 """
 
 import argparse
+import base64
 import contextlib
 import gzip
 import hashlib
@@ -27,9 +29,12 @@ import json
 import pathlib
 import re
 import secrets
+import subprocess
 import sys
+import tempfile
 import threading
 import time
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -51,6 +56,8 @@ class Registry:
         self.store, self.host, self.auth, self.rules, self.record = store, host, auth, rules, record
         self.token = "test-" + secrets.token_hex(8)
         self.used: dict[str, int] = {}
+        self.keys: set[str] = set()  # public keys of accounts, as in id_ed25519.pub without the kind
+        self.nonces: set[str] = set()
         self.lock = threading.Lock()
         self.servers = {name: self.start(name) for name in ("registry", "cdn")}
 
@@ -84,6 +91,18 @@ class Registry:
                 if self.used[key] <= rule.get("times", 1 << 30):
                     return rule
         return {}
+
+    def is_signed(self, path: str, authorization: str) -> bool:
+        """Whether the owner of a known key signed GET of this path just now, with a number that was not used before."""
+        key, _, signature = authorization.partition(":")
+        query = urllib.parse.parse_qs(path.partition("?")[2])
+        nonce, seconds = query.get("nonce", [""])[0], query.get("ts", ["0"])[0]
+        with self.lock:
+            if key not in self.keys or not nonce or nonce in self.nonces or abs(time.time() - int(seconds)) > 300:
+                return False
+            self.nonces.add(nonce)
+        empty_body = base64.b64encode(hashlib.sha256(b"").hexdigest().encode()).decode()
+        return has_signed(key, signature, f"GET,{self.url('registry')}{path},{empty_body}".encode())
 
     def note(self, line: dict) -> None:
         if self.record:
@@ -123,7 +142,10 @@ class Handler(BaseHTTPRequestHandler):
     def answer_registry(self, authorization: str, rule: dict) -> None:
         path, _, query = self.path.partition("?")
         if path == "/token":
-            self.send_json(200, {"token": self.registry.token, "query": query}, rule)
+            if self.registry.auth == "signed" and not self.registry.is_signed(self.path, authorization):
+                self.send_json(401, {"error": "unauthorized"}, rule)
+            else:
+                self.send_json(200, {"token": self.registry.token, "query": query}, rule)
             return
         parts = re.fullmatch(r"/v2/([^/]+)/([^/]+)/(manifests|blobs|tags)/([^/]+)", path)
         if not parts:
@@ -213,6 +235,20 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
 
+def has_signed(key: str, signature: str, data: bytes) -> bool:
+    """Ed25519 by OpenSSL's program; the key in SSH's wire form, both in base64."""
+    wire = base64.b64decode(key)
+    if wire[:19] != b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20":
+        return False
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "key").write_bytes(bytes.fromhex("302a300506032b6570032100") + wire[19:])
+        (folder / "signature").write_bytes(base64.b64decode(signature))
+        (folder / "data").write_bytes(data)
+        words = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", "key", "-rawin", "-in", "data", "-sigfile", "signature"]
+        return subprocess.run(words, cwd=folder, capture_output=True).returncode == 0
+
+
 def put_blob(store: pathlib.Path, content: bytes) -> dict:
     """Writes a blob into a store folder; returns digest and size for a manifest."""
     digest = hashlib.sha256(content).hexdigest()
@@ -242,11 +278,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", type=pathlib.Path, help="folder laid out as OLLAMA_MODELS")
     parser.add_argument("--host", default="registry.ollama.ai", help="which host of the store is served")
-    parser.add_argument("--auth", choices=["right", "foreign"], default="")
+    parser.add_argument("--auth", choices=["right", "foreign", "signed"], default="")
     parser.add_argument("--rules", help="JSON file with faults")
     parser.add_argument("--record", help="file that gets a line for each request")
+    parser.add_argument("--key", action="append", default=[], help="a public key that --auth signed knows")
     options = parser.parse_args()
     registry = Registry(options.store, options.host, options.auth, options.rules, options.record)
+    registry.keys.update(options.key)
     print(json.dumps({"registry": registry.url("registry"), "cdn": registry.url("cdn")}), flush=True)
     sys.stdin.read()
     registry.close()

@@ -2,19 +2,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
-#include <chrono>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/base/json.h"
 #include "core/checkpoint/gguf_header.h"
 #include "core/files/folder.h"
 #include "core/files/safe_path.h"
 #include "core/hash/hasher.h"
 #include "core/model_store/ollama/gguf_model.h"
+#include "core/model_store/ollama/publication_record.h"
 #include "core/model_store/ollama/store_folder.h"
 
 namespace toolkit::model_store::ollama {
@@ -209,56 +209,10 @@ bool is_of_model(const std::string& manifest, const hash::Digest& gguf) {
   }
 }
 
-/// Beside manifests/ and blobs/, where Ollama does not look: the manifest that is ours, by its
-/// sha256 and the file it was written to, and the blobs made with it. What Ollama pulled itself,
-/// even once more over ours, has another file or time and is never taken back.
-fs::path record_path(const fs::path& ollama_models, const OllamaName& name) {
-  return ollama_models / ".mlx-cache" / name.host / name.name_space / name.model /
-         (name.tag + ".json");
-}
-
-Json record_for(const std::string& manifest, const fs::path& path) {
-  const auto identity = files::identity_of(path);
-  if (!identity) return {};
-  return {{"manifest", digest_of(manifest).hex},
-          {"inode", identity->inode},
-          {"mtime_ns", identity->mtime_ns}};
-}
-
-/// The blobs made with the manifest that lies there; empty if it is not ours.
-std::optional<std::set<std::string>> recorded_blobs(const fs::path& ollama_models,
-                                                    const OllamaName& name,
-                                                    const std::string& manifest) {
-  try {
-    const fs::path path = record_path(ollama_models, name);
-    Json record = parse_json(read_file(path, size_t{1} << 20), path.string());
-    std::set<std::string> made;
-    for (const Json& hex : record.at("blobs")) made.insert(hex.get<std::string>());
-    record.erase("blobs");
-    if (record != record_for(manifest, manifest_path(ollama_models, name))) return std::nullopt;
-    return made;
-  } catch (const std::exception&) {  // absent or not as we write it
-    return std::nullopt;
-  }
-}
-
-void write_record(const fs::path& ollama_models, const OllamaName& name,
-                  const std::string& manifest, const std::set<std::string>& made) {
-  const fs::path path = record_path(ollama_models, name);
-  Json record = record_for(manifest, manifest_path(ollama_models, name));
-  record["blobs"] = made;
-  fs::create_directories(path.parent_path());
-  write_file_atomically(path, record.dump() + "\n");
-}
-
-/// Removes a file's folders up to `top` while they are empty.
-void remove_empty_folders(fs::path folder, const fs::path& top) {
-  std::error_code ignored;
-  for (; folder != top && fs::remove(folder, ignored); folder = folder.parent_path()) continue;
-}
-
-void place_manifest(const fs::path& ollama_models, const fs::path& path, const std::string& bytes) {
-  // At the top of manifests/ nothing is taken for a model: Ollama looks at the fourth level only.
+/// Under a temporary name at the top of manifests/ (Ollama looks at the fourth level only), then
+/// in its place. `before_rename` gets the temporary file.
+void place_manifest(const fs::path& ollama_models, const fs::path& path, const std::string& bytes,
+                    const std::function<void(const fs::path&)>& before_rename) {
   const files::Folder manifests = files::Folder::open_or_create(ollama_models / "manifests");
   remove_old_temporaries(manifests);
   const std::string relative = path.lexically_relative(ollama_models / "manifests").string();
@@ -266,6 +220,7 @@ void place_manifest(const fs::path& ollama_models, const fs::path& path, const s
   const files::Folder made = manifests.subfolder(fs::path(relative).parent_path().string(), true);
   const std::string temporary = write_temporary(manifests, bytes);
   try {
+    before_rename(manifests.path() / temporary);
     manifests.rename(temporary, relative);
   } catch (const Error&) {
     manifests.remove_file(temporary);
@@ -288,6 +243,44 @@ bool is_same_file(const fs::path& path, const fs::path& source) {
   return there && ours && files::same_file(*there, *ours);
 }
 
+std::set<std::string> digests_of(const Publication& publication) {
+  std::set<std::string> digests;
+  for (const Blob& blob : publication.blobs) digests.insert(blob.layer.digest.hex);
+  return digests;
+}
+
+/// Blobs among `digests` that no manifest but `except` names are removed. False, and nothing is
+/// done, while a manifest cannot be read.
+bool remove_unnamed(const fs::path& ollama_models, const std::set<std::string>& digests,
+                    const fs::path& except) {
+  if (digests.empty() || !files::resolved_identity(ollama_models / "blobs")) return true;
+  std::vector<std::string> problems;
+  const auto named = named_blobs(ollama_models, except, problems);
+  if (!problems.empty()) return false;
+  const files::Folder blobs = files::Folder::open(ollama_models / "blobs");
+  for (const std::string& hex : digests)
+    if (!named.contains(hex)) blobs.remove_file("sha256-" + hex);
+  return true;
+}
+
+/// The manifest takes its place, the record knowing it before; then blobs of an older one of ours
+/// go.
+void replace_manifest(const fs::path& ollama_models, const OllamaName& name,
+                      const Publication& publication, PublicationRecord& record) {
+  const fs::path path = manifest_path(ollama_models, name);
+  place_manifest(ollama_models, path, publication.manifest, [&](const fs::path& temporary) {
+    record.manifests.push_back(noted(temporary, publication.manifest));
+    write_record(ollama_models, name, record);
+  });
+  const std::set<std::string> current = digests_of(publication);
+  std::set<std::string> kept, old;
+  for (const std::string& hex : record.blobs) (current.contains(hex) ? kept : old).insert(hex);
+  if (record.manifests.size() == 1 && old.empty()) return;
+  if (!remove_unnamed(ollama_models, old, {})) return;
+  record = {{record.manifests.back()}, kept};
+  write_record(ollama_models, name, record);
+}
+
 }  // namespace
 
 std::string publish(const fs::path& ollama_models, const OllamaName& name, const Metadata& metadata,
@@ -296,8 +289,9 @@ std::string publish(const fs::path& ollama_models, const OllamaName& name, const
   const Publication publication = publication_of(metadata, model_folder, gguf, projector);
   const fs::path path = manifest_path(ollama_models, name);
   const auto there = present_manifest(path);
-  const bool theirs =
-      there && *there != publication.manifest && !recorded_blobs(ollama_models, name, *there);
+  PublicationRecord record = read_record(ollama_models, name).value_or(PublicationRecord());
+  const bool ours = there && record.has(path, *there);
+  const bool theirs = there && *there != publication.manifest && !ours;
   // A GGUF that Ollama has under this name keeps its own template and parameters.
   const bool same_model =
       theirs && publication.made && is_of_model(*there, publication.blobs[0].layer.digest);
@@ -307,47 +301,42 @@ std::string publish(const fs::path& ollama_models, const OllamaName& name, const
         to_model_name(name).identifier);
   const files::Folder blobs = files::Folder::open_or_create(ollama_models / "blobs");
   remove_old_temporaries(blobs);
+  if (!there || ours) {
+    const PublicationRecord before = record;
+    for (const std::string& hex : digests_of(publication))
+      if (!blobs.find("sha256-" + hex)) record.blobs.insert(hex);
+    if (!there || record != before) write_record(ollama_models, name, record);
+  }
   std::map<std::string, int> kinds;
-  std::set<std::string> made;
-  for (const Blob& blob : publication.blobs) {
-    if (same_model && blob.source.empty()) continue;
-    const std::string how = place_blob(blobs, blob);
-    ++kinds[how];
-    if (how != kThereAlready) made.insert(blob.layer.digest.hex);
-  }
-  if (!theirs && there != publication.manifest) {
-    place_manifest(ollama_models, path, publication.manifest);
-    write_record(ollama_models, name, publication.manifest, made);
-  }
+  for (const Blob& blob : publication.blobs)
+    if (!same_model || !blob.source.empty()) ++kinds[place_blob(blobs, blob)];
+  if (!theirs && there != publication.manifest)
+    replace_manifest(ollama_models, name, publication, record);
   return counted(kinds);
 }
 
 bool withdraw(const fs::path& ollama_models, const OllamaName& name, const Metadata& metadata,
               const fs::path& model_folder, const std::string& gguf, const std::string& projector) {
+  const auto record = read_record(ollama_models, name);
+  if (!record) return false;
   const fs::path path = manifest_path(ollama_models, name);
   const auto there = present_manifest(path);
-  const auto made = there ? recorded_blobs(ollama_models, name, *there) : std::nullopt;
-  if (!made) return false;
-  const Publication publication = publication_of(metadata, model_folder, gguf, projector);
-  if (*there != publication.manifest) return false;
+  if (there && !record->has(path, *there)) return false;
+  std::set<std::string> digests = record->blobs;
+  for (const Blob& blob : publication_of(metadata, model_folder, gguf, projector).blobs)
+    if (is_same_file(blob_path(ollama_models, blob.layer.digest), blob.source))
+      digests.insert(blob.layer.digest.hex);
   std::vector<std::string> problems;
-  const auto named = named_blobs(ollama_models, path, problems);
+  named_blobs(ollama_models, path, problems);
   if (!problems.empty()) return false;
-  const files::Folder manifests = files::Folder::open(ollama_models / "manifests");
-  manifests.remove_file(path.lexically_relative(ollama_models / "manifests").string());
-  remove_empty_folders(path.parent_path(), ollama_models / "manifests");  // as Ollama's own `rm`
-  const fs::path record = record_path(ollama_models, name);
-  std::error_code ignored;
-  fs::remove(record, ignored);
-  remove_empty_folders(record.parent_path(), ollama_models);
-  const files::Folder blobs = files::Folder::open(ollama_models / "blobs");
-  for (const Blob& blob : publication.blobs) {
-    const std::string blob_name = "sha256-" + blob.layer.digest.hex;
-    const bool ours = made->contains(blob.layer.digest.hex) ||
-                      is_same_file(blobs.path() / blob_name, blob.source);
-    if (ours && !named.contains(blob.layer.digest.hex)) blobs.remove_file(blob_name);
+  if (there) {
+    const files::Folder manifests = files::Folder::open(ollama_models / "manifests");
+    manifests.remove_file(path.lexically_relative(ollama_models / "manifests").string());
   }
-  return true;
+  remove_empty_folders(path.parent_path(), ollama_models / "manifests");  // as Ollama's own `rm`
+  if (!remove_unnamed(ollama_models, digests, path)) return false;
+  remove_record(ollama_models, name);
+  return there.has_value();
 }
 
 }  // namespace toolkit::model_store::ollama

@@ -1,16 +1,20 @@
 #include "core/model_store/ollama/registry_client.h"
 
 #include <algorithm>
-#include <cctype>
 #include <span>
 
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/nearest.h"
+#include "core/base/paths.h"
 #include "core/files/safe_path.h"
 #include "core/hash/hasher.h"
+#include "core/model_store/ollama/sign_in.h"
+#include "core/model_store/utc_time.h"
 
 namespace toolkit::model_store::ollama {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -26,17 +30,39 @@ std::string identifier(const OllamaName& name) {
   return to_model_name(name).identifier;
 }
 
-[[noreturn]] void fail_locked(const OllamaName& name, const std::string& host) {
-  fail(ErrorKind::kUserInput,
-       "ollama://{}: {} asks for a signed-in Ollama; run `ollama pull {}` there, then `mlx-cache "
-       "sync` finds it",
-       identifier(name), host, identifier(name));
+/// A model that this person may not have, as far as the registry knows who it is.
+[[noreturn]] void fail_locked(const OllamaName& name, const std::string& host,
+                              const std::string& why) {
+  fail(ErrorKind::kUserInput, "ollama://{}: {} does not give it out: {}", identifier(name), host,
+       why);
 }
 
-/// An anonymous token for what the challenge names. It is asked for at the registry's own host
-/// only: another one could be given what a registry trusts.
-std::string fetch_token(http::Client& client, const http::Url& registry,
-                        const BearerChallenge& challenge, const OllamaName& name) {
+std::string no_way_in(const OllamaName& name) {
+  return fmt::format(
+      "it names no way to sign in; if your Ollama gets it, `ollama pull {}`, then `mlx-cache sync`",
+      identifier(name));
+}
+
+std::string not_known(const fs::path& key_file, bool signed_in) {
+  const std::string key = shown_path(key_file);
+  const std::string next =
+      fmt::format("add the line of {}.pub to the keys of your account there", key);
+  return signed_in ? fmt::format("not to the owner of the key {}; {}, or ask for access", key, next)
+                   : fmt::format(
+                         "it asks for a sign-in, and there is no key {}; `ollama serve` "
+                         "makes one, then {}",
+                         key, next);
+}
+
+struct Token {
+  std::string text;
+  bool signed_in = false;
+};
+
+/// A token for what the challenge names, signed where there is a key. It is asked for at the
+/// registry's own host only: another one could be given what a registry trusts.
+Token fetch_token(http::Client& client, const http::Url& registry, const BearerChallenge& challenge,
+                  const OllamaName& name, const fs::path& key_file) {
   const http::Url realm = http::parse_url(challenge.realm);
   if (realm.host != registry.host || realm.port != registry.port ||
       (registry.scheme == "https" && realm.scheme != "https"))
@@ -44,20 +70,18 @@ std::string fetch_token(http::Client& client, const http::Url& registry,
          "ollama://{}: {} sends the sign-in to another host, {}; refused. Is OLLAMA's registry "
          "behind a proxy that rewrites answers?",
          identifier(name), http::shown_url(registry), http::shown_url(realm));
-  std::string text = realm.text();
-  for (const auto& [key, value] :
-       {std::pair{"service", challenge.service}, std::pair{"scope", challenge.scope}})
-    if (!value.empty())
-      text += fmt::format("{}{}={}", text.find('?') == text.npos ? "?" : "&", key,
-                          http::encoded_part(value));
-  http::Request request{.url = http::parse_url(text), .body_limit_bytes = kLongestAnswer};
+  const auto key = read_signing_key(key_file);
+  http::Request request{.url = http::parse_url(token_url(challenge, now_s(), new_nonce())),
+                        .body_limit_bytes = kLongestAnswer};
   request.follow_redirects = false;
+  if (key) request.headers.push_back({"Authorization", sign_in_header(*key, request.url.text())});
   const http::Response response = client.send(request);
-  if (response.status != 200) fail_locked(name, registry.host);
+  if (response.status != 200)
+    fail_locked(name, registry.host, not_known(key_file, key.has_value()));
   const Json root = parse_json(response.body, http::shown_url(request.url));
-  for (const char* key : {"token", "access_token"})
-    if (root.is_object() && root.contains(key) && root[key].is_string())
-      return root[key].get<std::string>();
+  for (const char* member : {"token", "access_token"})
+    if (root.is_object() && root.contains(member) && root[member].is_string())
+      return {root[member].get<std::string>(), key.has_value()};
   fail(ErrorKind::kNetwork, "{}: expected a token in the answer, found none",
        http::shown_url(request.url));
 }
@@ -119,50 +143,23 @@ std::string registry_base(const OllamaName& name) {
   return http::is_loopback(http::parse_url(plain)) ? plain : "https://" + name.host;
 }
 
-std::optional<BearerChallenge> parse_challenge(std::string_view header) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (header.size() < kScheme.size() ||
-      !std::equal(kScheme.begin(), kScheme.end(), header.begin(),
-                  [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); }))
-    return std::nullopt;
-  header.remove_prefix(kScheme.size());
-  BearerChallenge challenge;
-  while (!header.empty()) {
-    const size_t equals = header.find('=');
-    if (equals == header.npos) break;
-    std::string_view key = header.substr(0, equals);
-    while (!key.empty() && (key.front() == ' ' || key.front() == ',')) key.remove_prefix(1);
-    header.remove_prefix(equals + 1);
-    std::string_view value;
-    if (header.starts_with('"')) {
-      const size_t end = header.find('"', 1);
-      if (end == header.npos) return std::nullopt;
-      value = header.substr(1, end - 1);
-      header.remove_prefix(end + 1);
-    } else {
-      value = header.substr(0, header.find(','));
-      header.remove_prefix(value.size());
-    }
-    if (key == "realm") challenge.realm = value;
-    if (key == "service") challenge.service = value;
-    if (key == "scope") challenge.scope = value;
-  }
-  if (challenge.realm.empty()) return std::nullopt;
-  return challenge;
-}
-
-PulledManifest pull_manifest(http::Client& client, const std::string& base,
-                             const OllamaName& name) {
+PulledManifest pull_manifest(http::Client& client, const std::string& base, const OllamaName& name,
+                             const fs::path& key_file) {
   const http::Url registry = http::parse_url(base);
   PulledManifest pulled;
+  bool signed_in = false;
   http::Response response = client.send(manifest_request(base, name, ""));
   if (response.status == 401) {
     const auto challenge = parse_challenge(response.header("WWW-Authenticate").value_or(""));
-    if (!challenge) fail_locked(name, registry.host);
-    pulled.token = fetch_token(client, registry, *challenge, name);
+    if (!challenge) fail_locked(name, registry.host, no_way_in(name));
+    Token token = fetch_token(client, registry, *challenge, name, key_file);
+    pulled.token = std::move(token.text);
+    signed_in = token.signed_in;
     response = client.send(manifest_request(base, name, pulled.token));
   }
-  if (response.status == 401 || response.status == 403) fail_locked(name, registry.host);
+  if (response.status == 401 || response.status == 403)
+    fail_locked(name, registry.host,
+                pulled.token.empty() ? no_way_in(name) : not_known(key_file, signed_in));
   if (response.status == 404) fail_not_found(client, base, name, pulled.token);
   if (response.status != 200)
     fail(ErrorKind::kNetwork, "ollama://{}: {} answered {} for the manifest; try again later",

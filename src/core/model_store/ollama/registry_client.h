@@ -1,8 +1,7 @@
 #pragma once
 
-#include <optional>
+#include <filesystem>
 #include <string>
-#include <string_view>
 
 #include "core/http/client.h"
 #include "core/model_store/fetch/fetch.h"
@@ -20,18 +19,13 @@ struct PulledManifest {
   std::string token;  // for the blobs of this registry; never stored
 };
 
-/// What a registry asks for in `WWW-Authenticate: Bearer realm="..",service="..",scope=".."`.
-struct BearerChallenge {
-  std::string realm, service, scope;
-};
-/// Empty if the header is no bearer challenge with a realm.
-std::optional<BearerChallenge> parse_challenge(std::string_view header);
-
 /// GET /v2/<namespace>/<model>/manifests/<tag>, with the bearer handshake (realm must be of the
-/// registry's host). `base` is registry_base(name) unless a test says otherwise. Error(kNotFound)
-/// names near tags where the registry lists them; a model that only a signed-in Ollama may have is
-/// an Error(kUserInput) with the way through `ollama pull`.
-PulledManifest pull_manifest(http::Client& client, const std::string& base, const OllamaName& name);
+/// registry's host), signed with the user's key where `key_file` has one (sign_in.h), else
+/// anonymous. `base` is registry_base(name) unless a test says otherwise. Error(kNotFound) names
+/// near tags where the registry lists them; a refused sign-in is an Error(kUserInput) with what to
+/// do.
+PulledManifest pull_manifest(http::Client& client, const std::string& base, const OllamaName& name,
+                             const std::filesystem::path& key_file = {});
 
 /// Files of the model's folder: model.gguf, projector.gguf, adapter.gguf, template, params.json,
 /// ..., manifest.json, config.json. Error(kUnsupported) for models of one blob per tensor.

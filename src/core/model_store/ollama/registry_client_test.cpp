@@ -5,11 +5,14 @@
 
 #include "core/base/testing.h"
 #include "core/http/testing/loopback_server.h"
+#include "core/model_store/ollama/sign_in.h"
+#include "core/model_store/ollama/testing_key.h"
 
 namespace toolkit::model_store::ollama {
 
 namespace {
 
+namespace fs = std::filesystem;
 using http::testing::Answer;
 using http::testing::LoopbackServer;
 using http::testing::Received;
@@ -40,18 +43,6 @@ std::string authorization(const Received& request) {
 }  // namespace
 
 TEST_SUITE_BEGIN("unit");
-
-TEST_CASE("a challenge is taken apart, anything else is none") {
-  const auto challenge =
-      parse_challenge(R"(Bearer realm="https://r.example/token", service=r,scope="a:b,c")");
-  REQUIRE(challenge);
-  CHECK(challenge->realm == "https://r.example/token");
-  CHECK(challenge->service == "r");
-  CHECK(challenge->scope == "a:b,c");
-  for (const char* text : {"", "Bearer", "Bearer ", "Basic realm=\"x\"", "Bearer service=\"x\"",
-                           "Bearer realm=\"x", "Bearer realm"})
-    CHECK_FALSE(parse_challenge(text));
-}
 
 TEST_CASE("a registry on this machine is asked in the clear, every other one is not") {
   CHECK(registry_base(kName) == "https://registry.ollama.ai");
@@ -94,6 +85,43 @@ TEST_CASE("manifest, token and offer") {
   CHECK(offer.files[2].name == kManifestFile);
   CHECK(offer.files[2].size_bytes == text.size());
   CHECK(offer.files[2].digest.hex == offer.revision);
+}
+
+TEST_CASE(
+    "a registry that knows the key gives the token to who signed - and says so when it does not") {
+  const testing::TestingFolder folder;
+  const fs::path key_file = folder.write("id_ed25519", kTestingKey);
+  fs::permissions(key_file, fs::perms::owner_read | fs::perms::owner_write);
+  const std::string text = manifest_text("model");
+  std::string origin, signed_for;
+  bool known = true;
+  LoopbackServer server([&](const Received& request) -> Answer {
+    if (request.target.starts_with("/token")) {
+      const std::string expected =
+          sign_in_header(parse_signing_key(kTestingKey, "key"), origin + request.target);
+      CHECK(authorization(request) == expected);
+      CHECK(contains(request.target, "scope=a&scope=b&ts="));
+      signed_for = request.target;
+      return {.status = known ? 200 : 401, .body = R"({"token":"abc"})"};
+    }
+    if (authorization(request) != "Bearer abc")
+      return {.status = 401,
+              .headers = {
+                  {"WWW-Authenticate",
+                   fmt::format(R"(Bearer realm="{}/token",service="reg",scope="a b")", origin)}}};
+    return {.body = text};
+  });
+  origin = server.origin();
+  http::Client client(once());
+  CHECK(pull_manifest(client, origin, kName, key_file).token == "abc");
+  const std::string first = signed_for;
+  pull_manifest(client, origin, kName, key_file);
+  CHECK(signed_for != first);  // a number used once
+  known = false;
+  const std::string refusal =
+      refusal_of([&] { pull_manifest(client, origin, kName, key_file); }, ErrorKind::kUserInput);
+  CHECK(contains(refusal, "id_ed25519.pub"));
+  CHECK(contains(refusal, "not to the owner of the key"));
 }
 
 TEST_CASE("a realm of another host gets nothing") {

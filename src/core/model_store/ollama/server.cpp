@@ -59,8 +59,12 @@ std::vector<ServerModel> Server::models() {
   return models;
 }
 
+void Server::require() {
+  if (!version()) models();  // says why
+}
+
 void Server::pull(
-    const std::string& model,
+    const std::string& model, bool insecure,
     const std::function<void(const std::string& status, uint64_t done, uint64_t total)>& progress) {
   std::string trouble;
   bool success = false;
@@ -68,7 +72,7 @@ void Server::pull(
       client_.send_lines({.method = "POST",
                           .url = http::parse_url(host_url_ + "/api/pull"),
                           .headers = {{"Content-Type", "application/json"}},
-                          .body = Json{{"model", model}}.dump()},
+                          .body = Json{{"model", model}, {"insecure", insecure}}.dump()},
                          [&](std::string_view line) {
                            if (line.empty()) return true;
                            const Json event = parse_json(line, host_url_);

@@ -24,7 +24,10 @@ class Server {
   /// Throws Error(kNetwork) "Ollama does not answer at ...: start it with `ollama serve`, or
   /// install it from https://ollama.com/download".
   std::vector<ServerModel> models();
-  void pull(const std::string& model,
+  /// The same error unless it answers.
+  void require();
+  /// `insecure`: its registry may be asked in the clear.
+  void pull(const std::string& model, bool insecure,
             const std::function<void(const std::string& status, uint64_t done, uint64_t total)>&);
 
  private:

@@ -46,6 +46,7 @@ TEST_CASE("nobody there is an answer for version and a next step for models") {
   Server ollama(client, "http://127.0.0.1:1");
   CHECK_FALSE(ollama.version());
   CHECK(contains(refusal_of([&] { ollama.models(); }, ErrorKind::kNetwork), "ollama serve"));
+  CHECK(contains(refusal_of([&] { ollama.require(); }, ErrorKind::kNetwork), "ollama serve"));
 }
 
 TEST_CASE("a pull tells its progress, an error in the middle of a good answer is one") {
@@ -63,15 +64,16 @@ TEST_CASE("a pull tells its progress, an error in the middle of a good answer is
   const auto note = [&](const std::string&, uint64_t now, uint64_t all) {
     done = std::max(done, now), total = std::max(total, all);
   };
-  ollama.pull("a:b", note);
+  ollama.pull("a:b", false, note);
   CHECK(done == 3);
   CHECK(total == 9);
   tail = "{\"error\":\"no \\u001b[31mspace\"}\n";
-  const std::string message = refusal_of([&] { ollama.pull("a:b", note); }, ErrorKind::kNetwork);
+  const std::string message =
+      refusal_of([&] { ollama.pull("a:b", false, note); }, ErrorKind::kNetwork);
   CHECK(contains(message, "space"));
   CHECK_FALSE(contains(message, "\x1b"));
   tail = "";
-  CHECK(contains(refusal_of([&] { ollama.pull("a:b", note); }, ErrorKind::kNetwork),
+  CHECK(contains(refusal_of([&] { ollama.pull("a:b", false, note); }, ErrorKind::kNetwork),
                  "before 'success'"));
 }
 

@@ -284,6 +284,63 @@ TEST_CASE("what Ollama pulled itself is never taken back, though it is the same 
   CHECK_FALSE(fs::exists(other / ".mlx-cache"));
 }
 
+TEST_CASE("a publication that was cut off is taken back - or finished by the next one") {
+  Store store;
+  const OwnModel own = own_gguf(store.folder);
+  const auto publish_it = [&] {
+    return publish(store.root, kName, own.metadata, own.path, "x.gguf");
+  };
+  const auto withdraw_it = [&] {
+    return withdraw(store.root, kName, own.metadata, own.path, "x.gguf");
+  };
+  // As a kill leaves it before the manifest's rename: record and blobs.
+  publish_it();
+  fs::remove_all(store.root / "manifests/hf.co");
+  CHECK_FALSE(fs::is_empty(store.root / "blobs"));
+  CHECK_FALSE(withdraw_it());
+  CHECK(fs::is_empty(store.root / "blobs"));
+  CHECK_FALSE(fs::exists(store.root / ".mlx-cache"));
+
+  publish_it();
+  fs::remove_all(store.root / "manifests/hf.co");
+  fs::remove(blob_path(store.root, own.metadata.files[0].digest));
+  publish_it();
+  CHECK(read_store(store.root).models.at(0).not_shareable.empty());
+  // And in the middle of taking back: the manifest is gone, blobs are not.
+  const fs::path manifest = manifest_path(store.root, kName);
+  fs::remove(manifest);
+  CHECK_FALSE(withdraw_it());
+  CHECK(fs::is_empty(store.root / "blobs"));
+}
+
+TEST_CASE("a newer one of ours takes the older one's blobs with it") {
+  Store store;
+  const std::string text = store.manifest("registry.ollama.ai/library/t/1", {"model"}, "a");
+  const std::string newer = store.manifest("registry.ollama.ai/library/t/1", {"model"}, "b");
+  const OllamaName name{"registry.ollama.ai", "library", "t", "1"};
+  const fs::path other = store.folder.path / "other";
+  for (const auto& [bytes, letter] : {std::pair{text, "a"}, {newer, "b"}}) {
+    OwnModel own{store.folder.path / "own", {}};
+    own.metadata.name = parse_model_name("ollama://t:1");
+    for (const auto& [file, content] :
+         {std::pair<std::string, std::string>{"model.gguf", letter + std::string("model")},
+          {"config.json", letter + std::string("config")},
+          {"manifest.json", bytes}}) {
+      store.folder.write("own/" + file, content);
+      own.metadata.files.push_back(record(file, content));
+    }
+    publish(other, name, own.metadata, own.path);
+    CHECK(read_file(manifest_path(other, name)) == bytes);
+    CHECK(fs::exists(other / "blobs" / ("sha256-" + sha256_of(letter + std::string("model")))));
+    if (letter == std::string("b")) {
+      CHECK_FALSE(fs::exists(other / "blobs" / ("sha256-" + sha256_of("amodel"))));
+      CHECK(withdraw(other, name, own.metadata, own.path));
+      CHECK(fs::is_empty(other / "blobs"));
+    }
+    fs::remove_all(own.path);
+  }
+}
+
 TEST_CASE("a digest's place is no proof: a damaged blob is replaced, another user's model stays") {
   Store store;
   const OwnModel own = own_gguf(store.folder);

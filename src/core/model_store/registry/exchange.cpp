@@ -149,9 +149,11 @@ ImportReport import_registry(Registry& registry, const std::string& content,
   }
   report.apps = static_cast<int>(parsed.apps.size());
   if (dry_run) return report;
+  store::Transaction all(registry.database());
   for (const Export::App& app : parsed.apps) registry.put_app(app.name, app.path, app.kind);
   for (const Export::Usage& usage : parsed.usage)
     if (registry.find(usage.model)) registry.use(usage.model, usage.app);
+  all.commit();
   return report;
 }
 

@@ -1,10 +1,12 @@
 #include "core/model_store/registry/rebuild.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "core/base/error.h"
 #include "core/files/identity.h"
+#include "core/model_store/registry/put_models.h"
 
 namespace toolkit::model_store {
 
@@ -49,39 +51,34 @@ bool is_linked(const fs::path& folder, const Metadata& metadata) {
 }
 
 /// Nothing of the row would change.
-bool is_known(const std::optional<ModelRecord>& row, const Metadata& metadata,
-              const fs::path& folder, bool linked) {
-  return row && row->checksum == metadata.checksum() && row->local_path == folder &&
-         row->revision == metadata.revision && row->is_symlink == linked &&
-         row->downloaded_at == metadata.downloaded_at && row->state != "missing";
+bool is_known(const std::optional<ModelRecord>& row, const WholeModel& model) {
+  return row && row->checksum == model.metadata.checksum() && row->local_path == model.local_path &&
+         row->revision == model.metadata.revision && row->is_symlink == model.is_symlink &&
+         row->downloaded_at == model.metadata.downloaded_at && row->state != "missing";
 }
 
-void rebuild_one(Registry& registry, const fs::path& folder, RebuildReport& report,
-                 std::set<std::string>& found) {
+/// A model that lies there whole.
+std::optional<WholeModel> look_at(const fs::path& folder, RebuildReport& report) {
   const std::string shown = folder.filename().string();
   try {
     const auto metadata = read_metadata(folder);
     if (!metadata) {
       report.problems.push_back(shown + ": has no " + kMetadataFile);
-      return;
+      return std::nullopt;
     }
     if (metadata->name.folder_name() != shown) {
       report.problems.push_back(shown + ": its " + kMetadataFile + " belongs to " +
                                 metadata->name.uri());
-      return;
+      return std::nullopt;
     }
     if (const std::string missing = first_missing(folder, *metadata); !missing.empty()) {
       report.problems.push_back(shown + ": " + missing);
-      return;
+      return std::nullopt;
     }
-    found.insert(metadata->name.uri());
-    const auto row = registry.find(metadata->name);
-    const bool linked = is_linked(folder, *metadata);
-    if (is_known(row, *metadata, folder, linked)) return;
-    registry.put(*metadata, folder, linked);
-    ++(row ? report.updated : report.added);
+    return WholeModel{*metadata, folder, is_linked(folder, *metadata)};
   } catch (const Error& error) {
     report.problems.push_back(shown + ": " + error.what());
+    return std::nullopt;
   }
 }
 
@@ -93,14 +90,23 @@ RebuildReport rebuild(Registry& registry, const Layout& layout) {
          "{}: there is no model cache (is its volume mounted?); nothing was changed",
          layout.root.string());
   RebuildReport report;
+  std::vector<WholeModel> changed;
   std::set<std::string> found;
-  for (const std::string& name : folder_names(layout.models()))
-    rebuild_one(registry, layout.models() / name, report, found);
-  for (const ModelRecord& model : registry.models()) {
-    if (found.contains(model.name.uri()) || model.state == "missing") continue;
-    registry.set_state(model.name, "missing");
-    ++report.gone;
+  for (const std::string& name : folder_names(layout.models())) {
+    auto model = look_at(layout.models() / name, report);
+    if (!model) continue;
+    found.insert(model->metadata.name.uri());
+    if (!is_known(registry.find(model->metadata.name), *model))
+      changed.push_back(std::move(*model));
   }
+  std::vector<ModelName> gone;
+  for (const ModelRecord& model : registry.models())
+    if (!found.contains(model.name.uri()) && model.state != "missing") gone.push_back(model.name);
+  if (changed.empty() && gone.empty()) return report;
+  PutReport put = put_models(registry, changed, gone);
+  report.added = put.added, report.updated = put.updated,
+  report.gone = static_cast<int>(gone.size());
+  std::move(put.problems.begin(), put.problems.end(), std::back_inserter(report.problems));
   return report;
 }
 

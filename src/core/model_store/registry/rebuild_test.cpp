@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/model_store/registry/put_models.h"
 #include "core/model_store/registry/testing_store.h"
 
 namespace toolkit::model_store {
@@ -50,6 +51,20 @@ TEST_SUITE("unit") {
     CHECK(text_of(anew) == before);
     const RebuildReport again = rebuild(anew, store.layout);
     CHECK(again.added + again.updated + again.gone == 0);
+  }
+
+  TEST_CASE("a name in other letters is a problem of its own - the others are put") {
+    Registry registry = Registry::in_memory();
+    std::vector<WholeModel> models;
+    for (const char* uri : {"hf://org/model", "hf://Org/Model", "hf://org/other"})
+      models.push_back({TestingStore::describe_files(uri, {{"a", "12345"}}), "/store/x", false});
+    const PutReport report = put_models(registry, models, {});
+    CHECK(report.added == 2);
+    REQUIRE(report.problems.size() == 1);
+    CHECK(contains(report.problems[0], "hf://Org/Model: is in the cache as hf://org/model"));
+    CHECK(put_models(registry, {models[2]}, {models[0].metadata.name}).updated == 1);
+    CHECK(registry.find(models[0].metadata.name)->state == "missing");
+    CHECK(registry.find(models[2].metadata.name)->state == "ready");
   }
 
   TEST_CASE("what is not whole is no row and is named - rows without a folder are missing") {

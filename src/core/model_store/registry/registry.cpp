@@ -1,10 +1,13 @@
 #include "core/model_store/registry/registry.h"
 
+#include <algorithm>
 #include <map>
 
 #include "core/base/error.h"
+#include "core/base/natural_order.h"
 #include "core/files/identity.h"
 #include "core/files/safe_path.h"
+#include "core/model_store/registry/put_models.h"
 #include "core/model_store/registry/schema.h"
 #include "core/model_store/utc_time.h"
 
@@ -107,6 +110,53 @@ std::string checked_app_path(const fs::path& path) {
   return normal.string();
 }
 
+std::string in_other_letters(const ModelName& name, const ModelName& known) {
+  return fmt::format(
+      "{}: is in the cache as {}; letters of these names are the same model on many disks",
+      name.uri(), known.uri());
+}
+
+/// Its row and those of its files, in the transaction that is open.
+void write_model(store::Database& database, const Metadata& metadata, const fs::path& local_path,
+                 bool is_symlink) {
+  const ModelName& name = metadata.name;
+  database
+      .prepare(
+          "INSERT INTO models (source, identifier, local_path, size_bytes, downloaded_at, "
+          "checksum, "
+          "is_symlink, revision, endpoint, partial, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "'ready') ON CONFLICT (identifier) DO UPDATE SET source = excluded.source, local_path = "
+          "excluded.local_path, size_bytes = excluded.size_bytes, downloaded_at = "
+          "excluded.downloaded_at, checksum = excluded.checksum, is_symlink = excluded.is_symlink, "
+          "revision = excluded.revision, endpoint = excluded.endpoint, partial = excluded.partial, "
+          "state = 'ready'")
+      .bind(1, source_name(name.source))
+      .bind(2, name.identifier)
+      .bind(3, local_path.string())
+      .bind(4, static_cast<int64_t>(metadata.size_bytes()))
+      .bind(5, metadata.downloaded_at)
+      .bind(6, metadata.checksum())
+      .bind(7, int64_t{is_symlink})
+      .bind(8, metadata.revision)
+      .bind(9, metadata.endpoint)
+      .bind(10, int64_t{metadata.partial})
+      .run();
+  store::Statement row = database.prepare("SELECT id FROM models WHERE identifier = ?");
+  row.bind(1, name.identifier).step();
+  const int64_t id = row.integer(0);
+  database.prepare("DELETE FROM model_files WHERE model_id = ?").bind(1, id).run();
+  store::Statement insert = database.prepare(
+      "INSERT INTO model_files (model_id, name, size_bytes, digest, sha256) VALUES (?, ?, ?, ?, "
+      "?)");
+  for (const FileRecord& file : metadata.files)
+    insert.bind(1, id)
+        .bind(2, file.name)
+        .bind(3, static_cast<int64_t>(file.size_bytes))
+        .bind(4, digest_text(file.digest))
+        .bind(5, file.sha256)
+        .run();
+}
+
 }  // namespace
 
 Registry Registry::open(const Layout& layout, store::OpenMode mode) {
@@ -133,7 +183,12 @@ Registry Registry::in_memory() {
 std::vector<ModelRecord> Registry::models() {
   store::Statement rows = database_.prepare(std::string("SELECT ") + kModelColumns + kModelTables +
                                             "ORDER BY m.source, m.identifier, m.id, a.name");
-  return read_models(rows);
+  std::vector<ModelRecord> models = read_models(rows);
+  std::stable_sort(models.begin(), models.end(), [](const ModelRecord& a, const ModelRecord& b) {
+    const std::string_view first = source_name(a.name.source), second = source_name(b.name.source);
+    return first != second ? first < second : natural_less(a.name.identifier, b.name.identifier);
+  });
+  return models;
 }
 
 std::optional<ModelRecord> Registry::find(const ModelName& name) {
@@ -146,50 +201,31 @@ std::optional<ModelRecord> Registry::find(const ModelName& name) {
 }
 
 ModelRecord Registry::put(const Metadata& metadata, const fs::path& local_path, bool is_symlink) {
-  const ModelName& name = metadata.name;
-  if (const auto known = find(name); known && known->name != name)
-    fail(ErrorKind::kUserInput,
-         "{}: is in the cache as {}; letters of these names are the same model on many disks",
-         name.uri(), known->name.uri());
+  if (const auto known = find(metadata.name); known && known->name != metadata.name)
+    fail(ErrorKind::kUserInput, "{}", in_other_letters(metadata.name, known->name));
   store::Transaction transaction(database_);
-  database_
-      .prepare(
-          "INSERT INTO models (source, identifier, local_path, size_bytes, downloaded_at, "
-          "checksum, "
-          "is_symlink, revision, endpoint, partial, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-          "'ready') ON CONFLICT (identifier) DO UPDATE SET source = excluded.source, local_path = "
-          "excluded.local_path, size_bytes = excluded.size_bytes, downloaded_at = "
-          "excluded.downloaded_at, checksum = excluded.checksum, is_symlink = excluded.is_symlink, "
-          "revision = excluded.revision, endpoint = excluded.endpoint, partial = excluded.partial, "
-          "state = 'ready'")
-      .bind(1, source_name(name.source))
-      .bind(2, name.identifier)
-      .bind(3, local_path.string())
-      .bind(4, static_cast<int64_t>(metadata.size_bytes()))
-      .bind(5, metadata.downloaded_at)
-      .bind(6, metadata.checksum())
-      .bind(7, int64_t{is_symlink})
-      .bind(8, metadata.revision)
-      .bind(9, metadata.endpoint)
-      .bind(10, int64_t{metadata.partial})
-      .run();
-  store::Statement row = database_.prepare("SELECT id FROM models WHERE identifier = ?");
-  row.bind(1, name.identifier).step();
-  const int64_t id = row.integer(0);
-  database_.prepare("DELETE FROM model_files WHERE model_id = ?").bind(1, id).run();
-  store::Statement insert = database_.prepare(
-      "INSERT INTO model_files (model_id, name, size_bytes, digest, sha256) VALUES (?, ?, ?, ?, "
-      "?)");
-  for (const FileRecord& file : metadata.files)
-    insert.bind(1, id)
-        .bind(2, file.name)
-        .bind(3, static_cast<int64_t>(file.size_bytes))
-        .bind(4, digest_text(file.digest))
-        .bind(5, file.sha256)
-        .run();
-  row.reset();
+  write_model(database_, metadata, local_path, is_symlink);
   transaction.commit();
-  return *find(name);
+  return *find(metadata.name);
+}
+
+PutReport put_models(Registry& registry, const std::vector<WholeModel>& models,
+                     const std::vector<ModelName>& gone) {
+  PutReport report;
+  store::Transaction transaction(registry.database());
+  for (const WholeModel& model : models) {
+    const ModelName& name = model.metadata.name;
+    const auto known = registry.find(name);
+    if (known && known->name != name) {
+      report.problems.push_back(in_other_letters(name, known->name));
+      continue;
+    }
+    write_model(registry.database(), model.metadata, model.local_path, model.is_symlink);
+    ++(known ? report.updated : report.added);
+  }
+  for (const ModelName& name : gone) registry.set_state(name, "missing");
+  transaction.commit();
+  return report;
 }
 
 void Registry::set_state(const ModelName& name, const std::string& state) {
