@@ -182,7 +182,9 @@ class Scene:
         """Neither Ollama nor the Hugging Face cache has a byte of a model that was removed here."""
         ollama = self.home / "ollama"
         left = [path for digest in self.served_digests() if (path := ollama / "blobs" / f"sha256-{digest}").exists()]
-        left += [path for path in (ollama / ".mlx-cache", self.home / "hf/hub/models--org--other") if path.exists()]
+        left += [path for path in [ollama / ".mlx-cache"] if path.exists()]
+        # A kill before the first note leaves empty folders, as a new download does.
+        left += [path for path in (self.home / "hf/hub/models--org--other").rglob("*") if not path.is_dir()]
         left += [path for path in (ollama / "manifests").iterdir() if path.name != "registry.ollama.ai"]
         if left:
             raise Fault(f"left in other programs' stores: {left}")

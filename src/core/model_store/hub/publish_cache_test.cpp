@@ -199,6 +199,20 @@ TEST_SUITE("unit") {
     machine.withdraw_it();
   }
 
+  TEST_CASE("withdraw: a publication that was cut off at any step") {
+    for (const auto& missing :
+         std::vector<std::vector<const char*>>{{"refs"},
+                                               {"refs", "snapshots"},
+                                               {"refs", "snapshots", "trees"},
+                                               {"refs", "snapshots", "trees", "blobs"}}) {
+      Machine machine;
+      machine.publish_it();
+      for (const char* folder : missing) fs::remove_all(machine.repo() / folder);
+      machine.withdraw_it();
+      CHECK_FALSE(fs::exists(machine.repo()));
+    }
+  }
+
   TEST_CASE("withdraw: what huggingface_hub had before, or uses by another ref, stays") {
     Machine machine;
     machine.write("hub/models--org--name/blobs/" + kConfig, "{}");

@@ -118,7 +118,9 @@ class Withdrawal {
         remove_if_empty(folder);
     }
     remove_if_empty(root);
-    if (record_.tree && !repo_.find(snapshot)) repo_.remove_file("trees/" + commit_ + ".json");
+    // A publication that was cut off may have no trees/ yet.
+    const std::string tree = "trees/" + commit_ + ".json";
+    if (record_.tree && !repo_.find(snapshot) && repo_.find(tree)) repo_.remove_file(tree);
   }
 
   // The same file as in our store, or a clone or copy that we made: of its size, at a name we made.
