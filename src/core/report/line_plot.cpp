@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/report/svg_text.h"
 #include "core/report/text_width.h"
 
 namespace toolkit::report {
@@ -39,23 +40,6 @@ std::string color_rules(bool dark, size_t series) {
     rules += fmt::format(".s{0} {{ stroke: {1}; }} .p{0} {{ fill: {1}; }}\n", i,
                          (dark ? kDark : kLight)[i]);
   return rules;
-}
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (char c : text) {
-    if (c == '&')
-      result += "&amp;";
-    else if (c == '<')
-      result += "&lt;";
-    else if (c == '>')
-      result += "&gt;";
-    else if (c == '"')
-      result += "&quot;";
-    else if (static_cast<unsigned char>(c) >= 0x20)
-      result += c;  // control characters are not XML
-  }
-  return result;
 }
 
 struct Range {
@@ -123,14 +107,14 @@ class Painter {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
         "height=\"{1}\" role=\"img\">\n",
         kWidth, kHeight);
-    out_ += fmt::format("<title>{}</title>\n{}", escaped(plot_.title), kStyle);
+    out_ += fmt::format("<title>{}</title>\n{}", svg_text(plot_.title), kStyle);
     const size_t count = plot_.series.size();
     out_ += color_rules(false, count) + "@media (prefers-color-scheme: dark) {\n" +
             color_rules(true, count) + "}\n";
     out_ += fmt::format("</style>\n<rect class=\"page\" width=\"{}\" height=\"{}\" rx=\"8\"/>\n",
                         kWidth, kHeight);
     out_ += fmt::format("<text class=\"title\" x=\"{}\" y=\"30\">{}</text>\n", kLeft,
-                        escaped(plot_.title));
+                        svg_text(plot_.title));
     axes();
     legend();
     for (size_t i = 0; i < plot_.series.size(); ++i) series(plot_.series[i], i % kColors);
@@ -154,7 +138,7 @@ class Painter {
   void text(double x, double y, const char* anchor, const std::string& content,
             const std::string& more = "") {
     out_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>\n", x, y,
-                        anchor, more, escaped(content));
+                        anchor, more, svg_text(content));
   }
 
   void axes() {
