@@ -3,6 +3,7 @@
 #include "projects/bench/command.h"
 #include "projects/data/command.h"
 #include "projects/evaluate/command.h"
+#include "projects/export/command.h"
 #include "projects/finetune/command.h"
 #include "projects/generate/command.h"
 #include "projects/inspect/command.h"
@@ -17,6 +18,7 @@ std::vector<toolkit::cli::Command> all_commands() {
   return {
       tk::finetune::finetune_command(), tk::generate::generate_command(),
       tk::generate::chat_command(),     tk::evaluate::evaluate_command(),
+      tk::export_model::fuse_command(), tk::export_model::export_command(),
       tk::track::runs_command(),        tk::data_check::data_command(),
       tk::inspect::models_command(),    tk::inspect::doctor_command(),
       tk::bench::bench_command(),

@@ -81,7 +81,7 @@ TEST_SUITE("unit") {
     }
   }
 
-  TEST_CASE("PEFT's configuration: alpha from scale and rank; layers where they are a choice") {
+  TEST_CASE("PEFT's configuration: alpha from scale and rank - layers where they are a choice") {
     const TestingFolder folder;
     Adapter adapter = uneven(AdapterMethod::kDora);
     save_adapter(folder.path, adapter, AdapterLayout::kPeft);

@@ -27,7 +27,7 @@ std::vector<uint8_t> bytes_of(const std::string& hexadecimal) {
 }  // namespace
 
 TEST_SUITE("reference") {
-  TEST_CASE("blocks are those of the gguf package, byte for byte") {
+  TEST_CASE("blocks are those of the gguf package - byte for byte") {
     const std::string path = std::string(TOOLKIT_FIXTURES) + "/checkpoint/ggml_quantize.json";
     const Json fixture = Json::parse(read_text(path, 1 << 20));
     const std::vector<uint8_t> raw = bytes_of(fixture.at("values"));

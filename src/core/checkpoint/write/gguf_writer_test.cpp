@@ -73,7 +73,7 @@ bool same_weights(const ModelFiles& a, const ModelFiles& b) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("every family: what is written as GGUF is read back, weight for weight") {
+  TEST_CASE("every family: what is written as GGUF is read back - weight for weight") {
     for (const char* name : {"mistral", "qwen2", "qwen3", "smollm3", "gemma2"}) {
       CAPTURE(std::string(name));
       const TestingFolder folder;
@@ -143,7 +143,7 @@ TEST_SUITE("unit") {
     CHECK_FALSE(fs::exists(folder.path / "x.gguf"));
   }
 
-  TEST_CASE("an adapter as GGUF: shapes, alpha, order of rows") {
+  TEST_CASE("an adapter as GGUF: shapes - alpha - order of rows") {
     const TestingFolder folder;
     const fs::path path = with_tokenizer(folder, "mistral"), file = folder.path / "adapter.gguf";
     const std::string q = "model.layers.1.self_attn.q_proj", v = "model.layers.1.self_attn.v_proj";
@@ -190,7 +190,7 @@ TEST_SUITE("unit") {
                    "no form for a dora adapter"));
   }
 
-  TEST_CASE("the sample model: written as it is, its tensors are the same bytes") {
+  TEST_CASE("the sample model: written as it is - its tensors are the same bytes") {
     const fs::path sample = sample_model();
     if (sample.empty()) {
       std::cout << "SKIPPED: the sample model is not installed\n";

@@ -50,7 +50,7 @@ Adapter small_adapter(AdapterMethod method, float size) {
 }  // namespace
 
 TEST_SUITE("unit") {
-  TEST_CASE("a folder is written whole, in shards with an index, and read back") {
+  TEST_CASE("a folder is written whole - in shards with an index - and read back") {
     const TestingFolder folder;
     const auto model = converted("llama", {.kind = Kind::kDense});
     save_hf_folder(folder.path / "out/model", *model, {.shard_bytes = 40'000});
@@ -72,7 +72,7 @@ TEST_SUITE("unit") {
     CHECK(contains(testing::refusal_of([&] { save_hf_folder(out, *model); }), "already"));
   }
 
-  TEST_CASE("MLX's packed form: settings in config.json, scales and biases beside the weights") {
+  TEST_CASE("MLX's packed form: settings in config.json - scales and biases beside the weights") {
     const TestingFolder folder;
     const auto model = converted("llama", {.kind = Kind::kAffine, .bits = 4, .group_size = 32});
     save_hf_folder(folder.path / "packed", *model);

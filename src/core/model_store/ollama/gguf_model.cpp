@@ -110,14 +110,18 @@ std::string config_of_gguf(const checkpoint::GgufHeader& header,
   return config.dump();
 }
 
-ConversationBlobs conversation_of_gguf(const checkpoint::GgufHeader& header) {
-  const std::string own = header.text("tokenizer.chat_template").value_or("");
+ConversationBlobs conversation_of_template(const std::string& chat_template) {
   for (const Family& family : families()) {
     bool all = true;
-    for (const std::string_view mark : family.marks) all = all && own.find(mark) != own.npos;
+    for (const std::string_view mark : family.marks)
+      all = all && chat_template.find(mark) != chat_template.npos;
     if (all) return {family.template_text, nlohmann::json{{"stop", family.stop}}.dump() + "\n"};
   }
   return {};
+}
+
+ConversationBlobs conversation_of_gguf(const checkpoint::GgufHeader& header) {
+  return conversation_of_template(header.text("tokenizer.chat_template").value_or(""));
 }
 
 }  // namespace toolkit::model_store::ollama

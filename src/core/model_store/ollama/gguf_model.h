@@ -21,8 +21,9 @@ struct ConversationBlobs {
   std::string params;  // {"stop":[...]}
 };
 
-/// By the marks in the GGUF's own chat template (ChatML, Llama 2 and 3, Gemma, Mistral, Phi-3,
+/// By the marks in a model's own chat template (ChatML, Llama 2 and 3, Gemma, Mistral, Phi-3,
 /// Zephyr). Both empty for others: Ollama then hands the prompt over as it is.
+ConversationBlobs conversation_of_template(const std::string& chat_template);
 ConversationBlobs conversation_of_gguf(const checkpoint::GgufHeader& header);
 
 }  // namespace toolkit::model_store::ollama
