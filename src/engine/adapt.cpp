@@ -2,135 +2,217 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "engine/module_pattern.h"
+#include "engine/singular_values.h"
 #include "mlx/ops.h"
+#include "mlx/transforms.h"
 
 namespace toolkit::engine {
 
 namespace {
 
-struct LayerPath {
-  int layer;
-  std::string inside;  // "self_attn.q_proj"
-};
-
-// "model.layers.3.self_attn.q_proj" -> {3, "self_attn.q_proj"}; nothing for modules outside layers.
-std::optional<LayerPath> split_path(const std::string& path) {
-  const std::string mark = "layers.";
-  const size_t begin = path.find(mark);
-  if (begin == std::string::npos) return std::nullopt;
-  const size_t number = begin + mark.size(), dot = path.find('.', number);
-  if (dot == std::string::npos) return std::nullopt;
-  return LayerPath{std::atoi(path.substr(number, dot - number).c_str()), path.substr(dot + 1)};
-}
-
-bool matches(const std::string& target, const std::string& inside) {
-  if (target == "all" || target == inside) return true;
-  if (target == "attention") return inside.starts_with("self_attn.");
-  if (target == "mlp") return inside.starts_with("mlp.");
-  return inside.size() > target.size() && inside.ends_with("." + target);
-}
-
 mx::array initial_a(int inputs, int rank, Random& random) {
   const double bound = 1.0 / std::sqrt(inputs);
-  std::vector<float> values(static_cast<size_t>(inputs) * rank);
+  std::vector<float> values(static_cast<size_t>(inputs) * static_cast<size_t>(rank));
   for (float& value : values) value = static_cast<float>((2.0 * random.uniform() - 1.0) * bound);
   return mx::array(values.data(), {inputs, rank}, mx::float32);
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
+int first_layer(const models::Decoder& model, int num_layers) {
+  const int layers = model.config().num_layers;
+  if (num_layers == 0 || num_layers > layers)
+    fail(ErrorKind::kUserInput,
+         "the model has {} layers, so the last {} cannot be adapted; give 1 to {}, "
+         "or -1 for all",
+         layers, num_layers, layers);
+  return num_layers < 0 ? 0 : layers - num_layers;
 }
 
-void check_targets(const std::vector<std::string>& targets, const std::vector<std::string>& known) {
-  for (const std::string& target : targets)
-    if (std::none_of(known.begin(), known.end(),
-                     [&](const std::string& inside) { return matches(target, inside); }))
-      fail(ErrorKind::kUserInput,
-           "no layer of the model is called '{}'; there are: all, attention, "
-           "mlp, {}",
-           target, joined(known));
+/// Which modules get a branch, and of which rank.
+class Choice {
+ public:
+  Choice(models::Decoder& model, const LoraOptions& options)
+      : options_(options),
+        modules_(layer_modules(model)),
+        targets_(module_patterns(options.targets.empty() ? std::vector<std::string>{"all"}
+                                                         : options.targets)),
+        excluded_(module_patterns(options.excluded)),
+        rules_(rank_rules(options.ranks)),
+        first_(first_layer(model, options.num_layers)) {
+    check_patterns(targets_, modules_);
+    check_patterns(excluded_, modules_);
+    for (const RankRule& rule : rules_) check_patterns({rule.pattern}, modules_);
+  }
+
+  const std::vector<LayerModule>& modules() const { return modules_; }
+
+  bool has(const LayerModule& module) const {
+    return module.layer >= first_ && matches_any(targets_, module) &&
+           !matches_any(excluded_, module);
+  }
+
+  int rank_of(const LayerModule& module) const {
+    int rank = options_.rank;
+    for (const RankRule& rule : rules_)
+      if (rule.pattern.matches(module)) rank = rule.rank;
+    const int inputs = module.linear->weight.columns(), outputs = module.linear->weight.rows();
+    if (rank < 1 || rank > std::min(inputs, outputs))
+      fail(ErrorKind::kUserInput, "rank {} does not suit {} ({} x {}): give 1 to {}", rank,
+           module.path, outputs, inputs, std::min(inputs, outputs));
+    return rank;
+  }
+
+  float scale_of(int rank) const {
+    const float ratio = static_cast<float>(options_.rank) / static_cast<float>(rank);
+    return options_.scale * (options_.rank_stabilized ? std::sqrt(ratio) : ratio);
+  }
+
+ private:
+  const LoraOptions& options_;
+  std::vector<LayerModule> modules_;
+  std::vector<ModulePattern> targets_, excluded_;
+  std::vector<RankRule> rules_;
+  int first_;
+};
+
+tensor::LoraBranch zero_branch(const tensor::Weight& weight, int rank, float scale,
+                               Random& random) {
+  return {.a = initial_a(weight.columns(), rank, random),
+          .b = mx::zeros({rank, weight.rows()}, mx::float32),
+          .scale = scale};
+}
+
+tensor::LoraBranch principal_branch(const tensor::Weight& weight, int rank, float scale,
+                                    uint64_t seed) {
+  const SingularTriplets leading = leading_singular_triplets(weight, rank, seed);
+  const mx::array root = mx::sqrt(mx::divide(leading.values, mx::array(scale)));
+  const mx::array a = mx::multiply(leading.v, root);
+  const mx::array b = mx::contiguous(mx::transpose(mx::multiply(leading.u, root)));
+  tensor::LoraBranch branch{.a = a, .b = b, .scale = scale};
+  branch.frozen_a = a;
+  branch.frozen_b = mx::negative(b);
+  mx::eval(branch.a, branch.b, *branch.frozen_b);
+  return branch;
 }
 
 }  // namespace
 
 std::vector<std::string> attach_lora(models::Decoder& model, const LoraOptions& options) {
-  const int layers = model.config().num_layers;
-  if (options.num_layers == 0 || options.num_layers > layers)
-    fail(ErrorKind::kUserInput,
-         "the model has {} layers, so the last {} cannot be adapted; give 1 to {}, "
-         "or -1 for all",
-         layers, options.num_layers, layers);
-  const int first = options.num_layers < 0 ? 0 : layers - options.num_layers;
-  const std::vector<std::string> targets =
-      options.targets.empty() ? std::vector<std::string>{"all"} : options.targets;
-
-  const auto linears = model.linears();
-  std::vector<std::string> known;
-  for (const auto& [path, layer] : linears)
-    if (const auto place = split_path(path);
-        place && std::find(known.begin(), known.end(), place->inside) == known.end())
-      known.push_back(place->inside);
-  check_targets(targets, known);
-
+  const Choice choice(model, options);
+  remove_adapter(model);
+  model.set_trained({});
   Random random(options.seed);
   std::vector<std::string> chosen;
-  for (const auto& [path, layer] : linears) {
-    layer->lora.reset();
-    const auto place = split_path(path);
-    if (!place || place->layer < first) continue;
-    if (std::none_of(targets.begin(), targets.end(),
-                     [&](const std::string& target) { return matches(target, place->inside); }))
-      continue;
-    const int inputs = layer->weight.columns(), outputs = layer->weight.rows();
-    if (options.rank < 1 || options.rank > std::min(inputs, outputs))
-      fail(ErrorKind::kUserInput, "rank {} does not suit {} ({} x {}): give 1 to {}", options.rank,
-           path, outputs, inputs, std::min(inputs, outputs));
-    layer->lora = tensor::LoraBranch{.a = initial_a(inputs, options.rank, random),
-                                     .b = mx::zeros({options.rank, outputs}, mx::float32),
-                                     .scale = options.scale};
-    if (std::find(chosen.begin(), chosen.end(), place->inside) == chosen.end())
-      chosen.push_back(place->inside);
+  for (const LayerModule& module : choice.modules()) {
+    if (!choice.has(module)) continue;
+    nn::Linear& layer = *module.linear;
+    const int rank = choice.rank_of(module);
+    const float scale = choice.scale_of(rank);
+    layer.lora = options.start == BranchStart::kPissa
+                     ? principal_branch(layer.weight, rank, scale, random.next())
+                     : zero_branch(layer.weight, rank, scale, random);
+    if (options.magnitudes) {
+      const mx::array squares = nn::squared_row_norms(layer.weight);
+      layer.dora = nn::Dora{.magnitude = mx::sqrt(squares), .squared_norms = squares};
+      mx::eval(layer.dora->magnitude);
+    }
+    if (std::find(chosen.begin(), chosen.end(), module.inside) == chosen.end())
+      chosen.push_back(module.inside);
   }
+  if (chosen.empty())
+    fail(ErrorKind::kUserInput,
+         "no layer is left to adapt: every target is excluded or outside the last {} layers",
+         options.num_layers);
   return chosen;
 }
 
-void apply_adapter(models::Decoder& model, const checkpoint::Adapter& adapter) {
-  auto rest = adapter.tensors;
-  std::string problems;
-  std::vector<std::pair<nn::Linear*, tensor::LoraBranch>> branches;
-  for (const auto& [path, layer] : model.linears()) {
-    const auto a = rest.find(path + ".lora_a"), b = rest.find(path + ".lora_b");
-    if (a == rest.end() || b == rest.end()) continue;
-    const int inputs = layer->weight.columns(), outputs = layer->weight.rows();
-    const mx::array &first = a->second, &second = b->second;
-    if (first.ndim() != 2 || second.ndim() != 2 || first.shape(0) != inputs ||
-        second.shape(1) != outputs || first.shape(1) != second.shape(0)) {
-      problems += fmt::format("\n  {}: expected ({}, r) and (r, {})", path, inputs, outputs);
-    } else {
-      branches.emplace_back(layer, tensor::LoraBranch{.a = mx::astype(first, mx::float32),
-                                                      .b = mx::astype(second, mx::float32),
-                                                      .scale = adapter.scale_of(path)});
-    }
-    rest.erase(a);
-    rest.erase(path + ".lora_b");
-  }
-  for (const auto& [name, tensor] : rest)
-    problems += "\n  " + name + ": the model has no such layer";
-  if (!problems.empty())
-    fail(ErrorKind::kUserInput, "the adapter (trained on {}) does not fit this model:{}",
-         adapter.base_model.empty() ? "an unnamed model" : adapter.base_model, problems);
+int64_t train_fully(models::Decoder& model, int num_layers) {
+  const int first = first_layer(model, num_layers);
+  std::set<std::string> names;
+  for (const models::ModelParameter& parameter : model.parameters())
+    if (num_layers < 0 || parameter.layer >= first) names.insert(parameter.name);
   remove_adapter(model);
-  for (auto& [layer, branch] : branches) layer->lora = std::move(branch);
+  const int64_t grown = model.make_dense(names);
+  model.set_trained(std::move(names));
+  return grown;
 }
 
-void remove_adapter(models::Decoder& model) {
-  for (const auto& [path, layer] : model.linears()) layer->lora.reset();
+checkpoint::Adapter adapter_form(models::Decoder& model) {
+  checkpoint::Adapter form;
+  if (!model.trained().empty()) {
+    form.method = checkpoint::AdapterMethod::kFull;
+    return form;
+  }
+  form.rank = 0;
+  std::vector<std::pair<LayerModule, int>> branches;
+  for (const LayerModule& module : layer_modules(model)) {
+    if (!module.linear->lora) continue;
+    const tensor::LoraBranch& lora = *module.linear->lora;
+    const int rank = lora.a.shape(1) + (lora.frozen_a ? lora.frozen_a->shape(1) : 0);
+    branches.emplace_back(module, rank);
+    if (module.linear->dora) form.method = checkpoint::AdapterMethod::kDora;
+    if (std::find(form.keys.begin(), form.keys.end(), module.inside) == form.keys.end())
+      form.keys.push_back(module.inside);
+    if (rank > form.rank) {
+      form.rank = rank;
+      form.scale = lora.scale;
+    }
+  }
+  for (const auto& [module, rank] : branches) {
+    if (rank != form.rank) form.rank_pattern[module.path] = rank;
+    if (module.linear->lora->scale != form.scale)
+      form.scale_pattern[module.path] = module.linear->lora->scale;
+  }
+  return form;
+}
+
+std::map<std::string, mx::array> adapter_tensors(models::Decoder& model,
+                                                 std::map<std::string, mx::array> trained) {
+  for (const LayerModule& module : layer_modules(model)) {
+    if (!module.linear->lora || !module.linear->lora->frozen_a) continue;
+    const tensor::LoraBranch& lora = *module.linear->lora;
+    const auto join = [&](const std::string& name, const mx::array& frozen, int axis) {
+      if (const auto found = trained.find(module.path + name); found != trained.end())
+        found->second = mx::concatenate({found->second, frozen}, axis);
+    };
+    join(".lora_a", *lora.frozen_a, 1);
+    join(".lora_b", *lora.frozen_b, 0);
+  }
+  if (model.config().norm_adds_one)
+    for (const models::ModelParameter& parameter : model.parameters())
+      if (const auto found = trained.find(parameter.name);
+          found != trained.end() && parameter.kind == models::ModelParameter::Kind::kNorm)
+        found->second = mx::subtract(found->second, mx::array(1.0f));
+  return trained;
+}
+
+void restore_frozen(models::Decoder& model, const checkpoint::Adapter& saved) {
+  for (const LayerModule& module : layer_modules(model)) {
+    if (!module.linear->lora || !module.linear->lora->frozen_a) continue;
+    tensor::LoraBranch& lora = *module.linear->lora;
+    const int rank = lora.a.shape(1);
+    const auto a = saved.tensors.find(module.path + ".lora_a");
+    const auto b = saved.tensors.find(module.path + ".lora_b");
+    if (a == saved.tensors.end() || b == saved.tensors.end() || a->second.ndim() != 2 ||
+        b->second.ndim() != 2 || a->second.shape(1) != 2 * rank || b->second.shape(0) != 2 * rank)
+      fail(
+          ErrorKind::kUserInput,
+          "the saved adapter has no branch of rank {} on {}: it had another rank, other targets or "
+          "another start",
+          2 * rank, module.path);
+    const auto second_half = [&](const mx::array& both, int axis) {
+      mx::Shape begin = {0, 0};
+      begin[static_cast<size_t>(axis)] = rank;
+      return mx::contiguous(mx::slice(both, begin, both.shape()));
+    };
+    lora.frozen_a = second_half(a->second, 1);
+    lora.frozen_b = second_half(b->second, 0);
+    mx::eval(*lora.frozen_a, *lora.frozen_b);
+  }
 }
 
 }  // namespace toolkit::engine

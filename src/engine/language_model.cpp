@@ -52,7 +52,8 @@ std::vector<int32_t> stop_ids_of(const checkpoint::ModelFiles& files,
 }  // namespace
 
 LanguageModel load_language_model(const std::string& name, tensor::Compute compute,
-                                  const std::filesystem::path& adapter) {
+                                  const std::filesystem::path& adapter,
+                                  const models::BasePacking& packing) {
   const std::filesystem::path path = models::resolve_model(name);
   const std::unique_ptr<checkpoint::ModelFiles> files = checkpoint::open_model_files(path);
   // What is quick to check comes before the weights are read.
@@ -66,7 +67,7 @@ LanguageModel load_language_model(const std::string& name, tensor::Compute compu
 
   LanguageModel model{.name = name,
                       .path = path,
-                      .decoder = models::load_decoder(*files, compute),
+                      .decoder = models::load_decoder(*files, compute, packing),
                       .tokenizer = tokenizer,
                       .chat = std::move(chat),
                       .stop_ids = stop_ids_of(*files, *tokenizer, source)};

@@ -25,6 +25,7 @@ struct LanguageModel {
 
 /// Resolves, opens, checks and loads. `adapter` (a folder, may be empty) is applied on top.
 LanguageModel load_language_model(const std::string& name, tensor::Compute compute,
-                                  const std::filesystem::path& adapter = {});
+                                  const std::filesystem::path& adapter = {},
+                                  const models::BasePacking& packing = {});
 
 }  // namespace toolkit::engine

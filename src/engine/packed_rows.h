@@ -9,6 +9,7 @@ namespace toolkit::engine {
 /// the order of batch.predictors: (supervised, C). Only they need to reach the head. The batch must
 /// have some.
 mx::array predicting_states(const models::Decoder& model, const data::PackedBatch& batch,
-                            bool checkpoint_layers = false);
+                            bool checkpoint_layers = false,
+                            const mx::array* embedding_noise = nullptr);
 
 }  // namespace toolkit::engine

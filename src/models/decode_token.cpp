@@ -13,6 +13,15 @@ const mx::array* pointer(const std::optional<mx::array>& array) {
   return array ? &*array : nullptr;
 }
 
+bool complete(const DecoderBlock& block) {
+  const Attention& a = block.self_attn;
+  const Mlp& m = block.mlp;
+  for (const nn::Linear* layer :
+       {&a.q_proj, &a.k_proj, &a.v_proj, &a.o_proj, &m.gate_proj, &m.up_proj, &m.down_proj})
+    if (!layer->complete_in_terms()) return false;
+  return true;
+}
+
 tensor::DecodeLayer layer_view(const DecoderBlock& block, const DecoderConfig& config,
                                const std::vector<mx::array>& frequencies) {
   const DecoderConfig::Layer& layer = config.layers[static_cast<size_t>(block.index)];
@@ -45,6 +54,7 @@ bool Decoder::decode_token(int32_t id, KvCache& cache, std::span<float> logits) 
     return false;
   std::vector<tensor::DecodeLayer> layers;
   for (const DecoderBlock& block : parts_->layers) {
+    if (!complete(block)) return false;
     layers.push_back(layer_view(block, c, parts_->frequencies));
     if (!tensor::can_decode(layers.back())) return false;
   }

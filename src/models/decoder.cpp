@@ -43,6 +43,7 @@ struct BlockArrays {
     if (!layer.lora) return;
     found.push_back(&layer.lora->a);
     found.push_back(&layer.lora->b);
+    if (layer.dora) found.push_back(&layer.dora->magnitude);
   }
   void operator()(const std::string&, mx::array& norm) { found.push_back(&norm); }
 };
@@ -101,15 +102,19 @@ struct ParameterList {
     const size_t at = path.find(kMark);
     return at == std::string::npos ? -1 : std::atoi(path.c_str() + at + kMark.size());
   }
-  void add(const std::string& name, Kind kind, mx::array& array, bool quantized = false) {
-    found.push_back({name, kind, layer_of(name), quantized, {&array}});
+  void add(const std::string& name, Kind kind, mx::array& array) {
+    found.push_back({name, kind, layer_of(name), array.shape(), false, {&array}});
+  }
+  void add(const std::string& name, Kind kind, tensor::Weight& weight) {
+    const mx::Shape shape = {weight.rows(), weight.columns()};
+    found.push_back({name, kind, layer_of(name), shape, weight.quantized(), {&weight.data}});
   }
   void operator()(const std::string& path, nn::Linear& layer) {
-    add(path + ".weight", Kind::kMatrix, layer.weight.data, layer.weight.quantized());
+    add(path + ".weight", Kind::kMatrix, layer.weight);
     if (layer.bias) add(path + ".bias", Kind::kBias, *layer.bias);
   }
   void operator()(const std::string& path, nn::Embedding& embedding) {
-    add(path + ".weight", Kind::kEmbedding, embedding.table.data, embedding.table.quantized());
+    add(path + ".weight", Kind::kEmbedding, embedding.table);
   }
   void operator()(const std::string& path, mx::array& norm) {
     add(path + ".weight", Kind::kNorm, norm);
@@ -198,6 +203,49 @@ void Decoder::set_trained(std::set<std::string> names) {
   if (known != names.size())
     fail(ErrorKind::kInternal, "set_trained: {} of {} names are parameters", known, names.size());
   parts_->trained = std::move(names);
+}
+
+namespace {
+
+struct Expander {
+  const std::set<std::string>& names;
+  int64_t grown = 0;
+
+  static int64_t bytes_of(const tensor::Weight& weight) {
+    int64_t bytes = static_cast<int64_t>(weight.data.nbytes());
+    if (weight.scales) bytes += static_cast<int64_t>(weight.scales->nbytes());
+    if (weight.biases) bytes += static_cast<int64_t>(weight.biases->nbytes());
+    return bytes;
+  }
+  bool expand(const std::string& path, tensor::Weight& weight) {
+    if (!names.contains(path + ".weight")) return false;
+    if (!weight.quantized() && weight.data.dtype() == mx::float32) return false;
+    const int64_t before = bytes_of(weight);
+    weight = {.data = tensor::dequantized(weight, mx::float32)};
+    mx::eval(weight.data);
+    grown += bytes_of(weight) - before;
+    return true;
+  }
+  void operator()(const std::string& path, nn::Linear& layer) {
+    if (expand(path, layer.weight)) layer.prepared = nullptr;
+  }
+  void operator()(const std::string& path, nn::Embedding& embedding) {
+    expand(path, embedding.table);
+  }
+  void operator()(const std::string&, mx::array&) {}  // norms and biases are f32 from the start
+};
+
+}  // namespace
+
+int64_t Decoder::make_dense(const std::set<std::string>& names) {
+  Expander expander{names};
+  nn::Walker walker(expander);
+  parts_->visit(walker);
+  if (parts_->config.tied_embeddings && names.contains("model.embed_tokens.weight")) {
+    parts_->lm_head.weight = parts_->embed_tokens.table;
+    parts_->lm_head.prepared = nullptr;
+  }
+  return expander.grown;
 }
 
 const std::set<std::string>& Decoder::trained() const {

@@ -68,6 +68,7 @@ struct ModelParameter {
   std::string name;  // "model.layers.0.self_attn.q_proj.weight", as in a checkpoint
   Kind kind;
   int layer;                       // -1 outside the decoder layers
+  mx::Shape shape;                 // of the values: (out, in) of a packed matrix, too
   bool quantized;                  // packed: has no gradient
   std::vector<mx::array*> places;  // where it lies: a tied embedding is the head's weight, too
 };
@@ -81,6 +82,14 @@ struct ForwardOptions {
 };
 
 struct DecoderBlock;
+
+/// How dense linear layers of the decoder layers are packed while they are loaded, one at a time
+/// (QLoRA, Dettmers et al. 2023, arXiv:2305.14314): MLX's affine groups. Packed ones, embeddings
+/// and head stay as they are.
+struct BasePacking {
+  int bits = 0;  // 4 or 8; 0: nothing is packed
+  int group_size = 64;
+};
 
 /// The model. Members carry Hugging Face's names; `visit` walks them (core/nn/visit.h).
 class Decoder {
@@ -108,6 +117,9 @@ class Decoder {
   /// Names of parameters() that are trained themselves, as full fine-tuning does. Empty at first.
   /// Throws Error(kInternal) for a name that is not there or a quantized array.
   void set_trained(std::set<std::string> names);
+  /// Expands the named parameters that are packed or of 16 bits to f32, one after another; a tied
+  /// head stays the embedding. Returns by how many bytes the model grew.
+  int64_t make_dense(const std::set<std::string>& names);
   const std::set<std::string>& trained() const;
   int64_t parameter_count() const;
   void set_compute(tensor::Compute compute);  // prepares every frozen linear layer
@@ -116,11 +128,13 @@ class Decoder {
 
  private:
   std::unique_ptr<Parts> parts_;
-  friend std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles&, tensor::Compute);
+  friend std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles&, tensor::Compute,
+                                               const BasePacking&);
 };
 
 /// Builds the model and loads its weights; every missing, unknown or misshapen tensor is named in
 /// one Error(kUserInput).
-std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files, tensor::Compute compute);
+std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files, tensor::Compute compute,
+                                      const BasePacking& packing = {});
 
 }  // namespace toolkit::models

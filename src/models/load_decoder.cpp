@@ -43,11 +43,12 @@ std::string shape_text(const tensor::Weight& weight) {
 /// Puts every tensor of the files into its place and collects what does not fit.
 class Loader {
  public:
-  Loader(const checkpoint::ModelFiles& files, bool norm_adds_one)
-      : files_(files), names_(files), norm_adds_one_(norm_adds_one) {}
+  Loader(const checkpoint::ModelFiles& files, bool norm_adds_one, const BasePacking& packing)
+      : files_(files), names_(files), norm_adds_one_(norm_adds_one), packing_(packing) {}
 
   void operator()(const std::string& path, nn::Linear& layer) {
     load_matrix(path, layer.weight);
+    if (packing_.bits > 0 && path.find("layers.") != std::string::npos) pack(layer.weight);
     const std::optional<mx::array> bias = files_.bias(names_(path));
     if (!bias && layer.bias) problems_.push_back(names_(path) + ".bias is missing");
     if (bias && !layer.bias) problems_.push_back(names_(path) + ".bias is not part of this model");
@@ -123,11 +124,26 @@ class Loader {
     if (place.biases) keep(*place.biases);
   }
 
+  /// Before the next weight is read, so that only one lies there dense.
+  void pack(tensor::Weight& weight) {
+    if (weight.quantized() || weight.data.shape(1) % packing_.group_size != 0) return;
+    const std::vector<mx::array> packed =
+        mx::quantize(weight.data, packing_.group_size, packing_.bits);
+    arrays_.pop_back();  // the dense weight
+    weight = {.data = packed[0],
+              .scales = packed[1],
+              .biases = packed[2],
+              .group_size = packing_.group_size,
+              .bits = packing_.bits};
+    mx::eval(packed);
+  }
+
   void keep(const mx::array& array) { arrays_.push_back(array); }
 
   const checkpoint::ModelFiles& files_;
   StoredNames names_;
   bool norm_adds_one_;
+  BasePacking packing_;
   std::set<std::string> used_;
   std::vector<std::string> problems_;
   std::vector<mx::array> arrays_;
@@ -135,12 +151,12 @@ class Loader {
 
 }  // namespace
 
-std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files,
-                                      tensor::Compute compute) {
+std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files, tensor::Compute compute,
+                                      const BasePacking& packing) {
   auto decoder = std::make_unique<Decoder>(
       decoder_config_from_json(files.config_json(), files.path().string()));
   Decoder::Parts& parts = *decoder->parts_;
-  Loader loader(files, parts.config.norm_adds_one);
+  Loader loader(files, parts.config.norm_adds_one, packing);
   nn::Walker walker(loader);
   parts.visit(walker);
   loader.check_unknown(parts.config.tied_embeddings);

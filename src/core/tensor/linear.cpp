@@ -1,7 +1,11 @@
 #include "core/tensor/linear.h"
 
+#include <deque>
+
 #include "core/base/error.h"
+#include "core/tensor/dropout.h"
 #include "core/tensor/plain/plain.h"
+#include "core/tensor/scale_columns.h"
 #include "mlx/mlx.h"
 #ifdef TOOLKIT_CPU_KERNELS
 #include "core/tensor/kernel_map.h"
@@ -56,6 +60,10 @@ void check_shapes(const mx::array& x, std::span<const LinearTerms> maps) {
            x.ndim() ? x.shape(-1) : 0, weight.rows(), weight.columns(), weight.columns());
     if (map.bias && (map.bias->ndim() != 1 || map.bias->shape(0) != weight.rows()))
       fail(ErrorKind::kInternal, "linear: the bias does not have {} elements", weight.rows());
+    if (map.output_scale &&
+        (map.output_scale->ndim() != 1 || map.output_scale->shape(0) != weight.rows()))
+      fail(ErrorKind::kInternal, "linear: the output scale does not have {} elements",
+           weight.rows());
     if (!map.lora) continue;
     const mx::array &a = map.lora->a, &b = map.lora->b;
     if (a.ndim() != 2 || b.ndim() != 2 || a.shape(0) != weight.columns() ||
@@ -65,11 +73,43 @@ void check_shapes(const mx::array& x, std::span<const LinearTerms> maps) {
   }
 }
 
-}  // namespace
+bool drops(const LinearTerms& map) {
+  return map.lora && map.lora->dropout > 0.0f;
+}
 
-std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,
-                                    [[maybe_unused]] Compute compute) {
-  check_shapes(x, maps);
+/// The part of a map that one product makes; the rest is for add_rest(). A branch that is put
+/// together for it is kept in `made`.
+LinearTerms product_part(const LinearTerms& map, std::deque<LoraBranch>& made) {
+  LinearTerms part = map;
+  part.output_scale = nullptr;
+  if (map.output_scale) part.bias = nullptr;  // is added behind the scale
+  if (!map.lora) return part;
+  const LoraBranch& lora = *map.lora;
+  if (drops(map)) {
+    part.lora = nullptr;
+    if (lora.frozen_a)
+      part.lora = &made.emplace_back(LoraBranch{*lora.frozen_a, *lora.frozen_b, lora.scale});
+  } else if (lora.frozen_a) {
+    part.lora =
+        &made.emplace_back(LoraBranch{mx::concatenate({lora.a, *lora.frozen_a}, 1),
+                                      mx::concatenate({lora.b, *lora.frozen_b}, 0), lora.scale});
+  }
+  return part;
+}
+
+mx::array add_rest(mx::array y, const mx::array& x, const LinearTerms& map) {
+  if (drops(map)) {
+    const LoraBranch& lora = *map.lora;
+    const mx::array dropped = dropout(x, lora.dropout, lora.dropout_key);
+    const mx::array low = mx::matmul(dropped, mx::astype(lora.a, x.dtype()));
+    y = mx::add(y, mx::matmul(mx::multiply(low, mx::array(lora.scale, x.dtype())),
+                              mx::astype(lora.b, x.dtype())));
+  }
+  return map.output_scale ? scale_columns(y, *map.output_scale, map.bias) : y;
+}
+
+std::vector<mx::array> products(const mx::array& x, std::span<const LinearTerms> maps,
+                                [[maybe_unused]] Compute compute) {
 #ifdef TOOLKIT_CPU_KERNELS
   if (use_cpu_kernels() && x.size() > 0) {
     std::vector<cpu::LinearMap> inputs;
@@ -85,6 +125,19 @@ std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTe
   }
 #endif
   return plain::linear_group(x, maps);
+}
+
+}  // namespace
+
+std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,
+                                    Compute compute) {
+  check_shapes(x, maps);
+  std::deque<LoraBranch> made;
+  std::vector<LinearTerms> parts;
+  for (const LinearTerms& map : maps) parts.push_back(product_part(map, made));
+  std::vector<mx::array> outputs = products(x, parts, compute);
+  for (size_t i = 0; i < maps.size(); ++i) outputs[i] = add_rest(outputs[i], x, maps[i]);
+  return outputs;
 }
 
 mx::array linear(const mx::array& x, const LinearTerms& map, Compute compute) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,21 +45,29 @@ struct LoraBranch {
   mx::array a;
   mx::array b;
   float scale;
+  /// A second branch that does not learn, of the same scale: what a base has to lose when its
+  /// branch does not begin at zero (PiSSA). (in, q), (q, out).
+  std::optional<mx::array> frozen_a = std::nullopt, frozen_b = std::nullopt;
+  /// In training: the share of the branch's input that is zeroed, and the key of the draw; see
+  /// tensor::dropout.
+  float dropout = 0.0f;
+  uint64_t dropout_key = 0;
 };
 
-/// One linear map: y = x W^T + bias + scale (x a) b.
+/// One linear map: y = output_scale (x W^T + scale (x a) b) + bias.
 struct LinearTerms {
   const Weight* weight;
   const PreparedWeight* prepared = nullptr;
   const mx::array* bias = nullptr;  // (out)
   const LoraBranch* lora = nullptr;
+  const mx::array* output_scale = nullptr;  // (out); DoRA's magnitude over the norm
 };
 
 /// Applies several linear maps to one input, as q/k/v or gate/up do: the input is read (and for
 /// int8 quantized) once, and its gradient is summed in place.
 ///   x        (..., in)
 ///   returns  one (..., out_i) per map, dtype of x
-/// Differentiable in x, lora.a, lora.b, and in a dense weight and bias.
+/// Differentiable in x, lora.a, lora.b, output_scale, and in a dense weight and bias.
 /// Our CPU kernels round to kBFloat16 only where that is faster (AMX) and compute it as kFloat32
 /// elsewhere; up to 8 input rows are always computed in f32 on the packed weight.
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,

@@ -1,6 +1,7 @@
 #include "engine/train/loss.h"
 
 #include <numeric>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/tensor/cross_entropy.h"
@@ -22,10 +23,17 @@ mx::array loss_sum(models::Decoder& model, const data::PackedBatch& batch,
                    const LossOptions& options) {
   const int supervised = static_cast<int>(batch.predictors.size());
   if (supervised == 0) return mx::array(0.0f);
-  const mx::array states = predicting_states(model, batch, options.checkpoint_layers);
+  const BranchDropout dropout(model, options.regularization, options.draw);
+  const std::optional<mx::array> noise =
+      embedding_noise(batch, model.config().hidden_size, options.regularization, options.draw);
+  const mx::array states =
+      predicting_states(model, batch, options.checkpoint_layers, noise ? &*noise : nullptr);
   const mx::array targets(batch.targets.data(), {supervised}, mx::int32);
-  const mx::array losses = tensor::linear_cross_entropy(
-      states, model.head(), targets, {.softcap = model.config().logit_softcap}, compute_of(model));
+  const mx::array losses =
+      tensor::linear_cross_entropy(states, model.head(), targets,
+                                   {.softcap = model.config().logit_softcap,
+                                    .label_smoothing = options.regularization.label_smoothing},
+                                   compute_of(model));
   return mx::sum(losses);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/data/packing.h"
 #include "engine/train/batches.h"
+#include "engine/train/regularization.h"
 #include "engine/train/trainable_parameters.h"
 #include "models/decoder.h"
 
@@ -13,6 +14,8 @@ namespace toolkit::engine {
 
 struct LossOptions {
   bool checkpoint_layers = false;  // see models::ForwardOptions
+  Regularization regularization;   // of a training step; a measured loss has none
+  int64_t draw = 0;                // which random numbers: of every batch of a run, another one
 };
 
 /// Sum of the cross-entropies of a batch's supervised tokens, () f32. Only hidden states that

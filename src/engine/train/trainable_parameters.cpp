@@ -29,6 +29,7 @@ TrainableParameters::TrainableParameters(models::Decoder& model) {
     if (!layer->lora) continue;
     add(path + ".lora_a", ParameterRole::kLoraA, {&layer->lora->a});
     add(path + ".lora_b", ParameterRole::kLoraB, {&layer->lora->b});
+    if (layer->dora) add(path + ".m", ParameterRole::kMagnitude, {&layer->dora->magnitude});
   }
   for (models::ModelParameter& parameter : model.parameters())
     if (model.trained().contains(parameter.name))

@@ -58,8 +58,9 @@ StepReport Trainer::step(const data::PackedBatch& batch) {
   StepReport report{.step = ++state_.step, .tokens = batch.tokens, .supervised_tokens = supervised};
   report.learning_rate = options_.schedule.rate(static_cast<int>(state_.step));
 
-  auto [loss, gradients] = loss_and_gradients(model_, parameters_, batch,
-                                              {.checkpoint_layers = options_.checkpoint_layers});
+  LossOptions options = options_.loss;
+  options.draw = state_.step;
+  auto [loss, gradients] = loss_and_gradients(model_, parameters_, batch, options);
   optim::StepResult update = optimizer_->step(parameters_.values(), gradients,
                                               {.learning_rate = report.learning_rate,
                                                .gradient_scale = 1.0 / std::max(1, supervised),

@@ -19,11 +19,11 @@ struct TrainerOptions {
   optim::Schedule schedule;  // its total_steps is normally `steps`
   std::string optimizer = "adamw";
   optim::OptimizerSettings optimizer_settings;
-  double clip = 1.0;       // global gradient norm; 0: no clipping
-  int validate_every = 0;  // steps; 0: only before and after
-  int save_every = 0;      // steps; 0: only where validation is better, and at the end
-  int max_bad_steps = 5;   // this many steps in a row without a finite gradient end the run
-  bool checkpoint_layers = false;
+  double clip = 1.0;        // global gradient norm; 0: no clipping
+  int validate_every = 0;   // steps; 0: only before and after
+  int save_every = 0;       // steps; 0: only where validation is better, and at the end
+  int max_bad_steps = 5;    // this many steps in a row without a finite gradient end the run
+  LossOptions loss;         // its draw is chosen by the trainer
   std::string fingerprint;  // kept in the state; see TrainingState
 };
 

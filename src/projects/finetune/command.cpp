@@ -35,10 +35,10 @@ nlohmann::json run_command(Config& config, const cli::Context& context) {
 cli::Command finetune_command() {
   const auto config = std::make_shared<Config>();
   return {.name = "finetune",
-          .summary = "teach a model from your rows (LoRA)",
+          .summary = "teach a model from your rows (LoRA, QLoRA, DoRA, full)",
           .description =
-              "Trains a LoRA adapter on chat, prompt/completion or text rows and writes it in "
-              "mlx-lm's layout, "
+              "Trains an adapter (or with --method full the weights) on chat, prompt/completion or "
+              "text rows and writes it in mlx-lm's layout, "
               "with a log and a plot of the loss. Only the assistant's words are learned. Ctrl-C "
               "saves and stops; "
               "--resume goes on.",
@@ -47,6 +47,10 @@ cli::Command finetune_command() {
                "--output my-adapter",
                "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --rank 16 --epochs 3 "
                "--validate-every 50",
+               "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --method dora --ranks "
+               "'q_proj=16,mlp=4' --dropout 0.05",
+               "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --method full --layers 4 "
+               "--learning-rate 1e-5",
                "mlx-toolkit finetune --config finetune.yaml --compute int8  # settings from a "
                "file, one changed",
                "mlx-toolkit finetune --config finetune.yaml --resume        # go on after Ctrl-C"},

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "projects/finetune/config_groups.h"
+#include "projects/finetune/method.h"
 
 namespace toolkit::finetune {
 
@@ -17,6 +18,7 @@ Fields describe(Config& c) {
 void check(const Config& config) {
   Config copy = config;
   check_fields(describe(copy));
+  check_method(config);
   if (config.layers == 0)
     fail(ErrorKind::kUserInput,
          "--layers 0 would train nothing; give a number from 1, or -1 for all layers");

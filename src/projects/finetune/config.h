@@ -14,8 +14,14 @@ struct Config {
   std::string method = "lora";
   int rank = 8;
   double alpha = 16;
-  std::vector<std::string> targets = {"all"};
+  bool rslora = false;
+  std::string init = "zero";
+  std::vector<std::string> targets = {"all"}, exclude, ranks;
   int layers = -1;
+  int quantize_group = 64;
+  double dropout = 0.0;
+  double neftune = 0.0;
+  double label_smoothing = 0.0;
 
   double learning_rate = 2e-4;
   std::string schedule = "cosine";

@@ -38,14 +38,15 @@ void check_writable(const std::filesystem::path& folder) {
   std::filesystem::remove(probe, error);
 }
 
-OutputFiles::OutputFiles(std::filesystem::path folder, checkpoint::Adapter form)
-    : folder_(std::move(folder)), form_(std::move(form)) {
+OutputFiles::OutputFiles(std::filesystem::path folder, checkpoint::Adapter form,
+                         std::function<Tensors(Tensors)> saved_form)
+    : folder_(std::move(folder)), form_(std::move(form)), saved_form_(std::move(saved_form)) {
   check_writable(folder_);
 }
 
 void OutputFiles::save(const engine::TrainingState& state, bool best) {
   checkpoint::Adapter adapter = form_;
-  adapter.tensors = state.parameters;
+  adapter.tensors = saved_form_(state.parameters);
   if (best) {
     check_writable(folder_ / "best");
     checkpoint::save_adapter(folder_ / "best", adapter);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,8 +22,12 @@ namespace toolkit::finetune {
 /// Every file is replaced atomically: a kill or a full disk leaves the one before.
 class OutputFiles {
  public:
-  /// Creates the folder and tries to write in it. `form` is the adapter without its tensors.
-  OutputFiles(std::filesystem::path folder, checkpoint::Adapter form);
+  using Tensors = std::map<std::string, mx::array>;
+
+  /// Creates the folder and tries to write in it. `form` is the adapter without its tensors;
+  /// `saved_form` makes them of what is trained (engine::adapter_tensors).
+  OutputFiles(std::filesystem::path folder, checkpoint::Adapter form,
+              std::function<Tensors(Tensors)> saved_form);
 
   void save(const engine::TrainingState& state, bool best);
   /// At the end: makes the best adapter the adapter. False if the last one is the best.
@@ -36,6 +42,7 @@ class OutputFiles {
  private:
   std::filesystem::path folder_;
   checkpoint::Adapter form_;
+  std::function<Tensors(Tensors)> saved_form_;
 };
 
 /// The folder can be made and written: found out before anything costly. Throws Error(kIo).

@@ -53,8 +53,8 @@ std::string numbers(const Result& result) {
   page += line("peak memory", fmt::format("{:.2f} GB   (compute {}, batches {:.0f} % full)",
                                           static_cast<double>(result.peak_rss_bytes) / 1e9,
                                           result.compute, 100 * result.filled_share));
-  page += line("adapter", fmt::format("{}   ({} parameters)", result.adapter.string(),
-                                      grouped(result.trainable_parameters)));
+  page += line("adapter", fmt::format("{}   ({}, {} parameters)", result.adapter.string(),
+                                      result.method, grouped(result.trainable_parameters)));
   page += line("loss plot", result.plot.string());
   for (const std::string& note : result.notes) page += line("note", note);
   return page;

@@ -16,6 +16,7 @@
 #include "projects/finetune/data_sets.h"
 #include "projects/finetune/fingerprint.h"
 #include "projects/finetune/memory_plan.h"
+#include "projects/finetune/method.h"
 #include "projects/finetune/output_files.h"
 #include "projects/finetune/recorder.h"
 #include "projects/finetune/sample_answer.h"
@@ -43,8 +44,15 @@ engine::TrainerOptions trainer_options(const Config& config, int64_t steps,
           .clip = config.clip,
           .validate_every = config.validate_every,
           .save_every = config.save_every,
-          .checkpoint_layers = config.checkpoint_layers,
+          .loss = {.checkpoint_layers = config.checkpoint_layers,
+                   .regularization = regularization(config)},
           .fingerprint = print};
+}
+
+// Weights that learn are not rounded to int8, so there is nothing to measure.
+tensor::Compute choose_compute_for(const Config& config) {
+  const bool fixed = config.method == "full" && config.compute == "auto";
+  return engine::choose_compute(fixed ? "f32" : config.compute);
 }
 
 void check_length(const Config& config, const models::DecoderConfig& model) {
@@ -167,41 +175,38 @@ Result run(const Config& config, report::RunLog& log, bool quiet) {
 
   InterruptGuard interrupt;
   Result result;
-  const tensor::Compute compute = engine::choose_compute(config.compute);
+  result.method = method_name(config);
+  const tensor::Compute compute = choose_compute_for(config);
   result.compute = tensor::compute_name(compute);
-  engine::LanguageModel model = engine::load_language_model(config.model, compute);
+  engine::LanguageModel model =
+      engine::load_language_model(config.model, compute, {}, base_packing(config));
   check_length(config, model.decoder->config());
   const Data data = make_batches(config, splits, model, result);
   result.linear_flops_per_step = linear_flops_per_step(*model.decoder, *data.train);
   check_memory(model.decoder->config(), data.train->shape().tokens(), config.checkpoint_layers,
                platform::available_memory_bytes());
 
-  checkpoint::Adapter form{.rank = config.rank,
-                           .scale = static_cast<float>(config.alpha / config.rank),
-                           .num_layers = config.layers,
-                           .base_model = config.model};
-  form.keys = engine::attach_lora(*model.decoder, {.rank = form.rank,
-                                                   .scale = form.scale,
-                                                   .targets = config.targets,
-                                                   .num_layers = config.layers,
-                                                   .seed = static_cast<uint64_t>(config.seed)});
+  const checkpoint::Adapter form = prepare_method(config, *model.decoder, result.notes);
   result.trainable_parameters = engine::TrainableParameters(*model.decoder).element_count();
-  OutputFiles files(config.output, form);
+  OutputFiles files(config.output, form, [&](OutputFiles::Tensors trained) {
+    return engine::adapter_tensors(*model.decoder, std::move(trained));
+  });
   Recorder recorder{.log = log, .quiet = quiet};
 
-  // The branches are zero until the first step, so this is the base model speaking.
+  // Every method begins with the base model's outputs.
   if (config.sample > 0 && !config.resume)
     result.sample = ask_base(model, splits, config.sample, result.notes);
   result.training = train(config, *model.decoder, data, files, recorder, result);
   finish(config, files, recorder, result);
   if (result.sample && !result.training.interrupted) {
-    if (result.best_is_not_last)
+    // What lies in the folder answers: for branches also the form that generates fastest.
+    if (result.best_is_not_last || config.method != "full")
       engine::apply_adapter(*model.decoder, checkpoint::load_adapter(files.folder()));
     result.sample->tuned = answer(model, splits, config.sample);
   } else {
     result.sample.reset();
   }
-  log.artifact(result.adapter / "adapters.safetensors", "LoRA adapter");
+  log.artifact(result.adapter / "adapters.safetensors", result.method + " adapter");
   log.artifact(result.plot, "training and validation loss");
   result.peak_rss_bytes = platform::peak_resident_bytes();
   result.total_seconds =
@@ -215,6 +220,7 @@ nlohmann::json to_json(const Result& result) {
   Json json = {{"status", t.interrupted ? "interrupted" : "succeeded"},
                {"adapter", result.adapter.string()},
                {"plot", result.plot.string()},
+               {"method", result.method},
                {"compute", result.compute},
                {"steps", t.steps},
                {"total_steps", result.total_steps},

@@ -27,6 +27,7 @@ struct Result {
   int shared_prefix = 0;    // tokens all training rows begin with, computed once per packed row
   int64_t computed_tokens_per_step = 0;  // mean places in a batch, padding included
   double linear_flops_per_step = 0;      // see step_work.h
+  std::string method;                    // "lora", "dora, rsLoRA", ...
   std::string compute;                   // what was used in the end
   double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;

@@ -10,6 +10,7 @@
 #include "core/tensor/cpu/low_rank_kernel.h"
 #include "core/tensor/cpu/rms_norm_kernels.h"
 #include "core/tensor/cpu/rope_kernels.h"
+#include "core/tensor/cpu/scale_columns_kernels.h"
 #include "core/tensor/cpu/scratch.h"
 #include "mlx/array.h"
 
@@ -62,11 +63,17 @@ void multiply(const float* x, const std::array<Product, kCount>& products) {
     const LinearTerms& map = *products[i].map;
     maps[i] = {.weight = view(*map.weight),
                .y = products[i].y,
-               .bias = map.bias ? map.bias->data<float>() : nullptr};
+               .bias = map.bias && !map.output_scale ? map.bias->data<float>() : nullptr};
   }
   gemv(x, 1, maps);
-  for (const Product& product : products)
-    if (product.map->lora) add_low_rank(branch(*product.map->lora), x, product.y);
+  for (const Product& product : products) {
+    const LinearTerms& map = *product.map;
+    if (map.lora) add_low_rank(branch(*map.lora), x, product.y);
+    if (map.output_scale)
+      scale_columns_rows(product.y, map.output_scale->data<float>(),
+                         map.bias ? map.bias->data<float>() : nullptr, product.y, 1,
+                         map.weight->rows());
+  }
 }
 
 void norm_heads(const mx::array* weight, float* x, int64_t heads, int64_t width, float eps) {
@@ -131,7 +138,9 @@ bool can_decode(const LinearTerms& map) {
   const auto plain = [](const mx::array& array) {
     return array.is_available() && array.flags().row_contiguous;
   };
-  if (!plain(weight.data) || !is_plain_float32(map.bias)) return false;
+  if (!plain(weight.data) || !is_plain_float32(map.bias) || !is_plain_float32(map.output_scale))
+    return false;
+  if (map.lora && (map.lora->frozen_a || map.lora->dropout > 0.0f)) return false;
   if (map.lora && !(plain(map.lora->a) && plain(map.lora->b) &&
                     map.lora->a.dtype() == mx::float32 && map.lora->b.dtype() == mx::float32))
     return false;

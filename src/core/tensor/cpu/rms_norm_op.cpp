@@ -13,6 +13,7 @@ namespace toolkit::tensor::cpu {
 namespace {
 
 constexpr int64_t kRowsPerTask = 8;
+constexpr int64_t kRowsPerBlock = 32;
 
 /// {sum, weight, dy, [dsum]} -> {dx, [dweight]}
 class RmsNormBackward : public CpuPrimitive {
@@ -38,12 +39,17 @@ class RmsNormBackward : public CpuPrimitive {
  private:
   static void run(const float* x, const float* w, const float* dy, const float* dsum, float* dx,
                   float* dweight, int64_t rows, int64_t width, float eps) {
-    std::vector<float> partial(dweight ? static_cast<size_t>(thread_count() * width) : 0, 0.0f);
-    parallel_for(rows, kRowsPerTask, [&](int64_t begin, int64_t end, int thread) {
-      const int64_t at = begin * width;
-      rms_norm_backward_rows(x + at, w, dy + at, dsum ? dsum + at : nullptr, dx + at,
-                             dweight ? partial.data() + thread * width : nullptr, end - begin,
-                             width, eps);
+    // The weight's gradient is summed per block of rows and then in order: the same whichever
+    // thread did a block.
+    const int64_t blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
+    std::vector<float> partial(dweight ? static_cast<size_t>(blocks * width) : 0, 0.0f);
+    parallel_for(blocks, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t block = begin; block < end; ++block) {
+        const int64_t row = block * kRowsPerBlock, at = row * width;
+        rms_norm_backward_rows(x + at, w, dy + at, dsum ? dsum + at : nullptr, dx + at,
+                               dweight ? partial.data() + block * width : nullptr,
+                               std::min(kRowsPerBlock, rows - row), width, eps);
+      }
     });
     if (!dweight) return;
     std::fill(dweight, dweight + width, 0.0f);

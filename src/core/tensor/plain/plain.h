@@ -24,6 +24,8 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
                     const AttentionOptions& options);
 mx::array gated_activation(const mx::array& gate, const mx::array& up, Gate kind);
 mx::array embedding(const Weight& table, const mx::array& ids, mx::Dtype dtype);
+mx::array scale_columns(const mx::array& x, const mx::array& scale, const mx::array* bias);
+mx::array dropout(const mx::array& x, float rate, uint64_t key);
 mx::array gather_rows(const mx::array& x, const mx::array& rows);
 mx::array linear_cross_entropy(const mx::array& hidden, const LinearTerms& head,
                                const mx::array& targets, const CrossEntropyOptions& options);
