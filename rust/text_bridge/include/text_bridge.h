@@ -1,9 +1,10 @@
-/* C interface of the Rust library around the crates `tokenizers` and `minijinja`.
+/* C interface of the Rust library around the crates `tokenizers`, `minijinja`
+ * and `parquet`.
  *
  * Every text is UTF-8 given by pointer and length (NUL bytes allowed). Functions that can fail
  * return 0 for success or a TbStatus and fill `error` with a message; a panic inside becomes
  * TB_INTERNAL. Whatever arrives in a Tb... struct is freed with its own tb_..._free. All functions
- * are safe to call from several threads, on the same handle too. */
+ * are safe to call from several threads, on the same handle too (TbParquet: one at a time). */
 #ifndef TEXT_BRIDGE_H
 #define TEXT_BRIDGE_H
 
@@ -80,6 +81,20 @@ typedef struct {
 int tb_template_render(const TbTemplate* chat_template, const uint8_t* variables, size_t size,
                        TbRendered* rendered, TbBytes* error);
 void tb_rendered_free(TbRendered rendered);
+
+/* ---- Parquet -------------------------------------------------------------------------------- */
+
+typedef struct TbParquet TbParquet;
+
+/* A file with its columns plain or packed by snappy, gzip or zstd. */
+int tb_parquet_open(const uint8_t* path, size_t size, TbParquet** reader, TbBytes* error);
+void tb_parquet_free(TbParquet* reader);
+
+int64_t tb_parquet_row_count(const TbParquet* reader); /* as the footer states it */
+
+/* The next row as the text of a JSON object, without its null members; empty at the end. After an
+ * error there are no more rows. */
+int tb_parquet_next(TbParquet* reader, TbBytes* row, TbBytes* error);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,8 @@
-//! C interface around `tokenizers` and `minijinja`; documented in include/text_bridge.h.
+//! C interface around `tokenizers`, `minijinja` and `parquet`; documented in include/text_bridge.h.
 
 mod boundary;
 mod chat_template;
 mod generation;
+mod parquet_rows;
 mod python_text;
 mod tokenizer;

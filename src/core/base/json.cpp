@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/ordered_json.h"
 
 namespace toolkit {
 
@@ -65,13 +66,22 @@ std::string reworded(const std::string& message) {
   return fmt::format("expected valid JSON, found {}", text);
 }
 
+constexpr size_t kMostOrderedMembers = 4096;
+
 /// Builds the value from the parser's events and refuses what the plain parser would accept.
-class Builder : public nlohmann::json_sax<Json> {
+template <class Value>
+class Builder : public nlohmann::json_sax<Value> {
  public:
+  using number_integer_t = typename Value::number_integer_t;
+  using number_unsigned_t = typename Value::number_unsigned_t;
+  using number_float_t = typename Value::number_float_t;
+  using string_t = typename Value::string_t;
+  using binary_t = typename Value::binary_t;
+
   Builder(std::string_view text, const std::string& source, int max_depth, const char** reached)
       : text_(text), source_(source), max_depth_(max_depth), reached_(reached) {}
 
-  Json take() { return std::move(root_); }
+  Value take() { return std::move(root_); }
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -81,14 +91,17 @@ class Builder : public nlohmann::json_sax<Json> {
   bool string(string_t& value) override { return add(std::move(value)); }
   bool binary(binary_t& value) override { return add(std::move(value)); }
 
-  bool start_object(std::size_t) override { return open(Json::object()); }
-  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool start_object(std::size_t) override { return open(Value::object()); }
+  bool start_array(std::size_t) override { return open(Value::array()); }
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
 
   bool key(string_t& name) override {
     if (open_.back()->contains(name))
       fail(ErrorKind::kUserInput, "{}: expected each key once, found '{}' again", here(), name);
+    if (std::is_same_v<Value, OrderedJson> && open_.back()->size() >= kMostOrderedMembers)
+      fail(ErrorKind::kUserInput, "{}: expected at most {} members, found more", here(),
+           kMostOrderedMembers);
     slot_ = &(*open_.back())[name];
     return true;
   }
@@ -105,7 +118,7 @@ class Builder : public nlohmann::json_sax<Json> {
     return place(text_, offset == 0 ? 0 : offset - 1, source_);
   }
 
-  Json* put(Json value) {
+  Value* put(Value value) {
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
@@ -118,12 +131,12 @@ class Builder : public nlohmann::json_sax<Json> {
     return slot_;
   }
 
-  bool add(Json value) {
+  bool add(Value value) {
     put(std::move(value));
     return true;
   }
 
-  bool open(Json value) {
+  bool open(Value value) {
     if (static_cast<int>(open_.size()) >= max_depth_)
       fail(ErrorKind::kUserInput, "{}: expected at most {} nested levels, found more", here(),
            max_depth_);
@@ -140,19 +153,28 @@ class Builder : public nlohmann::json_sax<Json> {
   const std::string& source_;
   int max_depth_;
   const char** reached_;
-  Json root_;
-  std::vector<Json*> open_;  // stays valid: a container only grows after its children are closed
-  Json* slot_ = nullptr;
+  Value root_;
+  std::vector<Value*> open_;  // stays valid: a container only grows after its children are closed
+  Value* slot_ = nullptr;
 };
+
+template <class Value>
+Value parse(std::string_view text, const std::string& source, int max_depth) {
+  const char* reached = text.data();
+  Builder<Value> builder(text, source, max_depth, &reached);
+  Value::sax_parse(CountingIterator(text.data(), &reached),
+                   CountingIterator(text.data() + text.size(), &reached), &builder);
+  return builder.take();
+}
 
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& source, int max_depth) {
-  const char* reached = text.data();
-  Builder builder(text, source, max_depth, &reached);
-  Json::sax_parse(CountingIterator(text.data(), &reached),
-                  CountingIterator(text.data() + text.size(), &reached), &builder);
-  return builder.take();
+  return parse<Json>(text, source, max_depth);
+}
+
+OrderedJson parse_ordered_json(std::string_view text, const std::string& source, int max_depth) {
+  return parse<OrderedJson>(text, source, max_depth);
 }
 
 }  // namespace toolkit

@@ -3,65 +3,51 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/data/line_reader.h"
 #include "core/data/row_format.h"
 
 namespace toolkit::data {
-namespace {
 
-// The row of this line. The first good row decides the form of the file.
-Row read_line(const Line& line, ReadResult& result) {
-  if (line.too_long) {
-    fail(ErrorKind::kUserInput, "longer than {} MiB", LineReader::kLimitBytes >> 20);
-  }
-  const Json object = parse_row(line.text);
-  const RowFormat* format = find_format(object);
+RowReader::RowReader(const std::filesystem::path& file, Columns columns)
+    : file_(file.string()), columns_(std::move(columns)), source_(open_row_source(file)) {}
+
+Row RowReader::read(const OrderedJson& object) {
+  const OrderedJson mapped = columns_.apply(object);
+  const RowFormat* format = find_format(mapped);
   if (!format) {
     fail(ErrorKind::kUserInput, "unknown form: expected {}{}", expected_formats(),
-         object.empty() ? ", found an empty object"
-                        : ", found the keys " + Json(object.items().begin().key()).dump() +
-                              (object.size() > 1 ? " and others" : ""));
+         mapped.empty()
+             ? ", found an empty object"
+             : ", found the keys " + OrderedJson(mapped.items().begin().key()).dump() +
+                   (mapped.size() > 1 ? " and others" : "") + " (--columns names others)");
   }
-  if (!result.format.empty() && result.format != format->name) {
+  if (!format_.empty() && format_ != format->name) {
     fail(ErrorKind::kUserInput, "a row in '{}' form, but the file's first row is in '{}' form",
-         format->name, result.format);
+         format->name, format_);
   }
-  Row row = format->read(object);
-  row.line = line.number;
-  result.format = format->name;
+  Row row = format->read(mapped);
+  format_ = format->name;
   return row;
 }
 
-// A pretty-printed document would make every line a bad row; say it once instead.
-void check_is_not_one_document(const Line& line, const std::filesystem::path& file) {
-  const size_t first = line.text.find_first_not_of(" \t");
-  const size_t last = line.text.find_last_not_of(" \t");
-  if (first == last && (line.text[first] == '[' || line.text[first] == '{')) {
-    fail(ErrorKind::kUserInput,
-         "{}: expected one JSON object per line, found one document over many lines; convert it "
-         "with `jq -c '{}' {}`",
-         file.string(), line.text[first] == '[' ? ".[]" : ".", file.filename().string());
-  }
-}
-
-}  // namespace
-
-ReadResult read_rows(const std::filesystem::path& file) {
-  LineReader reader(file);
-  ReadResult result;
-  Line line;
-  bool first = true;
-  while (reader.next(line)) {
-    if (is_blank(line.text) && !line.too_long) continue;
-    if (std::exchange(first, false) && line.ended) check_is_not_one_document(line, file);
+bool RowReader::next(Row& row, std::vector<BadRow>& bad) {
+  while (source_->next(raw_)) {
     try {
-      result.rows.push_back(read_line(line, result));
+      if (!raw_.problem.empty()) fail(ErrorKind::kUserInput, "{}", raw_.problem);
+      row = read(raw_.object);
+      row.line = raw_.line;
+      return true;
     } catch (const Error& error) {
-      const bool torn = !line.ended && !nlohmann::json::accept(line.text);
-      const char* hint = torn ? " (the file ends in the middle of this line?)" : "";
-      result.bad.push_back({file.string(), line.number, error.what() + std::string(hint)});
+      bad.push_back({file_, raw_.line, error.what()});
     }
   }
+  return false;
+}
+
+ReadResult read_rows(const std::filesystem::path& file, const Columns& columns) {
+  RowReader reader(file, columns);
+  ReadResult result;
+  for (Row row; reader.next(row, result.bad);) result.rows.push_back(std::move(row));
+  result.format = reader.format();
   return result;
 }
 

@@ -2,9 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/data/columns.h"
+#include "core/data/row_source.h"
 #include "core/text/chat_template.h"
 
 namespace toolkit::data {
@@ -37,11 +40,32 @@ struct ReadResult {
                        // "preference"
 };
 
-/// Reads a JSONL file; each row may be messages, prompt/completion, text, alpaca
-/// (instruction/input/output), ShareGPT (conversations/from/value) or preference (prompt/chosen/
-/// rejected). Bad rows are collected, not thrown. Throws Error for a file that cannot be read at
-/// all.
-ReadResult read_rows(const std::filesystem::path& file);
+/// Reads a data file of any kind (row_source.h) row by row. Rows may be messages,
+/// prompt/completion, text, alpaca (instruction/input/output), ShareGPT (conversations/from/value)
+/// or preference (prompt/chosen/rejected); the first good row decides for the file.
+class RowReader {
+ public:
+  /// Throws Error for a file that cannot be read at all.
+  explicit RowReader(const std::filesystem::path& file, Columns columns = {});
+
+  /// The next usable row, or false at the end; rows that cannot be used go to `bad` on the way.
+  bool next(Row& row, std::vector<BadRow>& bad);
+
+  const std::string& format() const { return format_; }  // "" before the first good row
+
+ private:
+  Row read(const OrderedJson& object);
+
+  std::string file_;
+  Columns columns_;
+  std::unique_ptr<RowSource> source_;
+  SourceRow raw_;
+  std::string format_;
+};
+
+/// All rows of a file. Bad rows are collected, not thrown. Throws Error for a file that cannot be
+/// read at all.
+ReadResult read_rows(const std::filesystem::path& file, const Columns& columns = {});
 
 /// The files of a data set; empty where there is none.
 struct DataFiles {

@@ -56,12 +56,13 @@ TEST_SUITE("unit") {
   TEST_CASE("rows: messages, with tools, parts and further members") {
     const Row row = read_one(
         R"({"messages":[{"role":"developer","content":"be brief"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},)"
-        R"({"role":"assistant","content":null,"tool_calls":[{"id":1}]},{"role":"tool","content":"42","name":"calc"},{"role":"assistant","content":"42"}],"tools":[{"type":"function"}]})");
+        R"({"role":"assistant","content":null,"tool_calls":[{"id":1,"function":{"name":"f","arguments":"{\"b\":1,\"a\":2}"}}]},{"role":"tool","content":"42","name":"calc"},{"role":"assistant","content":"42"}],"tools":[{"type":"function"}]})");
     REQUIRE_EQ(row.messages.size(), 5);
     CHECK_EQ(row.messages[0].role, "system");
     CHECK_EQ(row.messages[1].content, "ab");
     CHECK_EQ(row.messages[2].content, "");
-    CHECK_EQ(row.messages[2].extra_json, R"({"tool_calls":[{"id":1}]})");
+    CHECK_EQ(row.messages[2].extra_json,
+             R"({"tool_calls":[{"id":1,"function":{"name":"f","arguments":{"b":1,"a":2}}}]})");
     CHECK_EQ(row.messages[3].extra_json, R"({"name":"calc"})");
     CHECK_EQ(row.messages[4].extra_json, "");
     CHECK_EQ(row.tools_json, R"([{"type":"function"}])");
@@ -153,6 +154,13 @@ TEST_SUITE("unit") {
          "message 1: the user's content is empty"},
         {conversation(kAsk + R"(,{"role":"assistant","content":""})"),
          "message 2: the assistant's content is empty"},
+        {conversation(kAsk + R"(,{"role":"assistant","tool_calls":5})"),
+         "message 2: 'tool_calls': expected a list, found number"},
+        {conversation(kAsk + R"(,{"role":"assistant","tool_calls":[{"id":"x"}]})"),
+         "tool call 1: expected a function with a name"},
+        {conversation(kAsk +
+                      R"(,{"role":"assistant","tool_calls":[{"name":"f","arguments":"{x"}]})"),
+         "tool call 1: 'arguments' hold no valid JSON"},
         {conversation(R"({"role":"user","content":[{"type":"image_url"}]},)" + kAnswer),
          "a part that is not text"},
         {"{\"messages\":[" + kAsk + "," + kAnswer + "],\"tools\":5}", "'tools': expected an array"},
@@ -207,8 +215,6 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("rows: a document over many lines is one error, not many bad rows") {
-    CHECK_THROWS_WITH_AS(read_text("[\n {\"text\":\"a\"}\n]\n"), doctest::Contains("jq -c '.[]'"),
-                         Error);
     CHECK_THROWS_WITH_AS(read_text("{\n \"text\":\"a\"\n}\n"),
                          doctest::Contains("one JSON object per line"), Error);
   }
@@ -250,6 +256,29 @@ TEST_SUITE("unit") {
     CHECK_EQ(read_data_set(file, 1.0).train.size(), 1);
     CHECK_EQ(read_data_set(folder.write("two.jsonl", rows_text(0, 2)), 0.1).valid.size(), 1);
     CHECK(read_data_set(folder.write("one.jsonl", rows_text(0, 1)), 0.1).valid.empty());
+  }
+
+  TEST_CASE("data set: rows that ask the same stay on one side of the split") {
+    const testing::TestingFolder folder;
+    string rows;
+    for (int i = 0; i < 60; ++i)
+      rows +=
+          fmt::format(R"({{"prompt":"question {}","completion":"answer {}"}})", i / 3, i) + "\n";
+    const Splits splits = read_data_set(folder.write("all.jsonl", rows), 0.2, 1);
+    CHECK_EQ(splits.valid.size(), 12);
+    std::set<string> asked;
+    for (const Row& row : splits.valid) asked.insert(row.messages[0].content);
+    CHECK_EQ(asked.size(), 4);
+    for (const Row& row : splits.train) CHECK_FALSE(asked.contains(row.messages[0].content));
+  }
+
+  TEST_CASE("data set: a folder of other kinds of files") {
+    const testing::TestingFolder folder;
+    folder.write("train.csv", "prompt,completion\nq,a\nr,b\n");
+    folder.write("valid.json", R"([{"prompt":"s","completion":"c"}])");
+    const Splits splits = read_data_set(folder.path);
+    CHECK_EQ(splits.train.size(), 2);
+    CHECK_EQ(splits.valid.at(0).messages[1].content, "c");
   }
 
   TEST_CASE("data set: nothing usable is an error that says why") {

@@ -6,18 +6,18 @@
 namespace toolkit::data {
 namespace {
 
-bool matches(const Json& row) {
+bool matches(const OrderedJson& row) {
   return row.contains("instruction");
 }
 
-void append_history(const Json& row, std::vector<text::Message>& messages) {
+void append_history(const OrderedJson& row, std::vector<text::Message>& messages) {
   const auto history = row.find("history");
   if (history == row.end() || history->is_null()) return;
   if (!history->is_array()) {
     fail(ErrorKind::kUserInput, "'history': expected a list of [question, answer], found {}",
          history->type_name());
   }
-  for (const Json& turn : *history) {
+  for (const OrderedJson& turn : *history) {
     if (!turn.is_array() || turn.size() != 2 || !turn[0].is_string() || !turn[1].is_string()) {
       fail(ErrorKind::kUserInput, "'history': expected pairs [question, answer] of strings");
     }
@@ -27,7 +27,7 @@ void append_history(const Json& row, std::vector<text::Message>& messages) {
   }
 }
 
-Row read(const Json& row) {
+Row read(const OrderedJson& row) {
   Row result;
   const std::string system = optional_text_member(row, "system");
   if (!is_blank(system))

@@ -11,14 +11,15 @@ namespace {
 
 using Messages = std::vector<text::Message>;
 
-bool matches(const Json& row) {
+bool matches(const OrderedJson& row) {
   return row.contains("chosen") || row.contains("rejected");
 }
 
-Messages member(const Json& row, const char* key, const char* role) {
+Messages member(const OrderedJson& row, const char* key, const char* role) {
   const auto found = row.find(key);
   if (found != row.end() && found->is_array()) return messages_member(row, key);
-  if (found != row.end() && found->is_object()) return messages_member(Json{{key, {*found}}}, key);
+  if (found != row.end() && found->is_object())
+    return messages_member(OrderedJson{{key, {*found}}}, key);
   text::Message message{.role = role, .content = text_member(row, key), .extra_json = ""};
   if (is_blank(message.content)) fail(ErrorKind::kUserInput, "'{}' is empty", key);
   return {message};
@@ -65,7 +66,7 @@ void check_answers(const Row& row) {
   }
 }
 
-Row read(const Json& row) {
+Row read(const OrderedJson& row) {
   const auto found = row.find("prompt");
   const bool prompted = found != row.end() && !found->is_null();
   const Messages prompt = prompted ? member(row, "prompt", "user") : Messages();

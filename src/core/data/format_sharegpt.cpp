@@ -10,7 +10,7 @@
 namespace toolkit::data {
 namespace {
 
-bool matches(const Json& row) {
+bool matches(const OrderedJson& row) {
   return row.contains("conversations");
 }
 
@@ -37,7 +37,7 @@ const char* role_of(const std::string& speaker) {
   fail(ErrorKind::kUserInput, "unknown speaker '{}', expected human, gpt, system or tool", speaker);
 }
 
-text::Message read_turn(const Json& turn) {
+text::Message read_turn(const OrderedJson& turn) {
   if (!turn.is_object()) {
     fail(ErrorKind::kUserInput, "expected an object, found {}", turn.type_name());
   }
@@ -47,8 +47,8 @@ text::Message read_turn(const Json& turn) {
           .extra_json = ""};
 }
 
-Row read(const Json& row) {
-  const Json& turns = row["conversations"];
+Row read(const OrderedJson& row) {
+  const OrderedJson turns = list_member(row, "conversations");
   if (!turns.is_array() || turns.empty()) {
     fail(ErrorKind::kUserInput, "'conversations': expected a list of turns, found {}",
          turns.is_array() ? "an empty one" : turns.type_name());
@@ -58,7 +58,7 @@ Row read(const Json& row) {
   if (!is_blank(system))
     result.messages.push_back({.role = "system", .content = system, .extra_json = ""});
   int number = 0;
-  for (const Json& turn : turns) {
+  for (const OrderedJson& turn : turns) {
     ++number;
     try {
       result.messages.push_back(read_turn(turn));

@@ -5,11 +5,11 @@
 namespace toolkit::data {
 namespace {
 
-bool matches(const Json& row) {
+bool matches(const OrderedJson& row) {
   return row.contains("text");
 }
 
-Row read(const Json& row) {
+Row read(const OrderedJson& row) {
   Row result;
   result.text = text_member(row, "text");
   if (is_blank(result.text)) fail(ErrorKind::kUserInput, "'text' is empty");

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/data/row_source.h"
 
 namespace toolkit::data {
 namespace {
@@ -12,25 +13,18 @@ namespace {
 const std::array<const RowFormat*, 6> kFormats = {&kPreferenceFormat, &kMessagesFormat,
                                                   &kShareGptFormat,   &kPromptCompletionFormat,
                                                   &kAlpacaFormat,     &kTextFormat};
-constexpr size_t kLongestReason = 240;
-
-// "row:1:17: expected ..." as "column 17: expected ...". The parser quotes what it read: that may
-// be long, or not UTF-8.
-std::string parser_reason(const std::string& message) {
-  constexpr std::string_view kPrefix = "row:1:";
-  const bool placed = message.starts_with(kPrefix);
-  const std::string reason = placed ? "column " + message.substr(kPrefix.size()) : message;
-  std::string clean;
-  for (char c : reason.substr(0, kLongestReason)) {
-    const auto byte = static_cast<unsigned char>(c);
-    clean += byte >= 0x20 && byte < 0x7f ? c : '?';
+// A JSON value that a text column holds; `key` names the column in the reason.
+OrderedJson json_of_text(const std::string& text, const char* key) {
+  try {
+    return parse_ordered_json(text, key);
+  } catch (const Error& error) {
+    fail(ErrorKind::kUserInput, "'{}' holds no valid JSON: {}", key, clean_reason(error.what()));
   }
-  return reason.size() > kLongestReason ? clean + "..." : clean;
 }
 
 }  // namespace
 
-const RowFormat* find_format(const Json& row) {
+const RowFormat* find_format(const OrderedJson& row) {
   for (const RowFormat* format : kFormats) {
     if (format->matches(row)) return format;
   }
@@ -46,21 +40,7 @@ std::string expected_formats() {
   return names;
 }
 
-Json parse_row(const std::string& line) {
-  Json row;
-  try {
-    row = parse_json(line, "row");
-  } catch (const Error& error) {
-    fail(ErrorKind::kUserInput, "not valid JSON: {}", parser_reason(error.what()));
-  }
-  if (!row.is_object()) {
-    fail(ErrorKind::kUserInput, "expected an object, found {} {}", row.is_array() ? "an" : "a",
-         row.type_name());
-  }
-  return row;
-}
-
-std::string optional_text_member(const Json& object, const char* key) {
+std::string optional_text_member(const OrderedJson& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return "";
   if (!found->is_string()) {
@@ -73,7 +53,7 @@ std::string optional_text_member(const Json& object, const char* key) {
   return value;
 }
 
-std::string text_member(const Json& object, const char* key) {
+std::string text_member(const OrderedJson& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end()) fail(ErrorKind::kUserInput, "'{}' is missing", key);
   if (found->is_null()) {
@@ -86,7 +66,7 @@ bool is_blank(const std::string& text) {
   return text.find_first_not_of(" \t\r\n\f\v") == std::string::npos;
 }
 
-std::string tools_member(const Json& row) {
+std::string tools_member(const OrderedJson& row) {
   const auto found = row.find("tools");
   if (found == row.end() || found->is_null()) return "";
   if (found->is_array()) return found->empty() ? "" : found->dump();
@@ -95,16 +75,20 @@ std::string tools_member(const Json& row) {
   }
   const auto text = found->get<std::string>();
   if (is_blank(text)) return "";
-  Json tools;
-  try {
-    tools = parse_json(text, "row");
-  } catch (const Error& error) {
-    fail(ErrorKind::kUserInput, "'tools' holds no valid JSON: {}", parser_reason(error.what()));
-  }
+  const OrderedJson tools = json_of_text(text, "tools");
   if (!tools.is_array()) {
     fail(ErrorKind::kUserInput, "'tools': the string does not hold a JSON array");
   }
   return tools.empty() ? "" : tools.dump();
+}
+
+OrderedJson list_member(const OrderedJson& row, const char* key) {
+  const auto found = row.find(key);
+  if (found == row.end()) return nullptr;
+  if (!found->is_string()) return *found;
+  const auto& text = found->get_ref<const std::string&>();
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string::npos && text[first] == '[' ? json_of_text(text, key) : *found;
 }
 
 void check_conversation(const std::vector<text::Message>& messages) {

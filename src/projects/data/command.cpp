@@ -16,13 +16,15 @@ namespace toolkit::data_check {
 namespace {
 
 Survey survey_of(const Config& config, const cli::Context& context) {
-  if (config.model.empty()) return make_survey(config.path, config.max_length, {}, context.quiet);
+  const data::Columns columns(config.columns);
+  if (config.model.empty())
+    return make_survey(config.path, columns, config.max_length, {}, context.quiet);
   const ModelText model = load_model_text(config.model);
   const Tokenize tokenize = [&](const data::Row& row) {
     return data::make_sample(row, *model.tokenizer, model.chat, model.eos_id,
                              std::numeric_limits<int>::max());
   };
-  return make_survey(config.path, config.max_length, tokenize, context.quiet);
+  return make_survey(config.path, columns, config.max_length, tokenize, context.quiet);
 }
 
 nlohmann::json check(const Config& config, const cli::Context& context) {
@@ -50,13 +52,16 @@ cli::Command check_command() {
       .name = "check",
       .summary = "find rows that training cannot use, with their lines",
       .description =
-          "Reads messages, prompt/completion, text, alpaca or ShareGPT rows and reports bad, "
+          "Reads messages, prompt/completion, text, alpaca, ShareGPT or preference rows and "
+          "reports bad, "
           "empty, "
           "cut and double rows. Ends with exit code 1 when a row cannot be used; rows that are cut "
           "or stand twice are only reported.",
-      .examples = {"mlx-toolkit data check examples/data/dictionary --model sample://smollm2-135m",
-                   "mlx-toolkit data check rows.jsonl -m ./Qwen3-0.6B --max-length 512",
-                   "mlx-toolkit data check rows.jsonl --json  # every bad line, for a script"},
+      .examples =
+          {"mlx-toolkit data check examples/data/dictionary --model sample://smollm2-135m",
+           "mlx-toolkit data check rows.jsonl -m ./Qwen3-0.6B --max-length 512",
+           "mlx-toolkit data check rows.parquet --columns prompt=question,completion=answer",
+           "mlx-toolkit data check rows.jsonl --json  # every bad line, for a script"},
       .fields = describe(*config),
       .run = [config](const cli::Context& context) { return check(*config, context); }};
 }

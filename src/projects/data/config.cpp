@@ -6,9 +6,14 @@ Fields describe(Config& config) {
   return {
       {.name = "path",
        .target = &config.path,
-       .help = "folder with train.jsonl (and maybe valid.jsonl, test.jsonl), or one JSONL file",
+       .help = "folder with train.jsonl (and maybe valid.jsonl, test.jsonl), or one file; .json, "
+               ".csv, .tsv "
+               "and .parquet will do too",
        .required = true,
        .positional = true},
+      {.name = "columns",
+       .target = &config.columns,
+       .help = "the file's own names of columns: prompt=question,completion=answer.text"},
       {.name = "model",
        .target = &config.model,
        .help = "count tokens as this model sees them: folder, .gguf file or sample://smollm2-135m",

@@ -23,4 +23,8 @@ struct Duplicate {
 /// the order given, so that a test row that also stands in train is a duplicate of the train row.
 std::vector<Duplicate> find_duplicates(std::span<const std::vector<data::Row>> splits);
 
+/// Chat rows of a later split whose question (all that comes before the first answer) stands in the
+/// first split too, with another answer: what they measure was partly seen in training.
+std::vector<Duplicate> find_leaks(std::span<const std::vector<data::Row>> splits);
+
 }  // namespace toolkit::data_check

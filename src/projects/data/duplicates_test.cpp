@@ -37,6 +37,17 @@ TEST_SUITE("unit") {
     CHECK_EQ(found[1].again.line, 9);
   }
 
+  TEST_CASE("leaks: a question of the first split asked again in another with another answer") {
+    const std::vector<std::vector<data::Row>> splits = {
+        {chat(1, "a b", "c"), chat(2, "a b", "d"), plain(3, "text")},
+        {chat(1, "a  b", "c"), chat(2, "a b\n", "e"), chat(3, "new", "c"), plain(4, "text")}};
+    const auto found = find_leaks(splits);
+    REQUIRE_EQ(found.size(), 1);
+    CHECK_EQ(found[0].first.line, 1);
+    CHECK_EQ(found[0].again.split, 1);
+    CHECK_EQ(found[0].again.line, 2);
+  }
+
   TEST_CASE("duplicates: parts do not run into one another, roles and tools count") {
     data::Row swapped = chat(2, "a", "b");
     swapped.messages[0].role = "system";

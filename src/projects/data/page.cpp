@@ -125,6 +125,19 @@ std::string length_problems(const Survey& survey, int show) {
   return text;
 }
 
+std::string pair_lines(const Survey& survey, const std::vector<Duplicate>& pairs,
+                       const char* relation, int show) {
+  std::string text;
+  for (size_t i = 0; i < pairs.size() && i < static_cast<size_t>(show); ++i) {
+    const auto& [first, again] = pairs[i];
+    text += fmt::format("  {}:{} {} {}:{}\n", file_name(survey.splits[again.split]), again.line,
+                        relation, file_name(survey.splits[first.split]), first.line);
+  }
+  if (pairs.size() > static_cast<size_t>(show))
+    text += fmt::format("  and {} more\n", pairs.size() - static_cast<size_t>(show));
+  return text;
+}
+
 std::string duplicate_problems(const Survey& survey, int show) {
   if (survey.duplicates.empty()) return "";
   const auto leaks =
@@ -134,15 +147,24 @@ std::string duplicate_problems(const Survey& survey, int show) {
                                  counted(static_cast<int64_t>(survey.duplicates.size()),
                                          "row stands twice", "rows stand twice"),
                                  leaks, leaks > 0 ? ": losses on those rows say nothing" : "");
-  for (size_t i = 0; i < survey.duplicates.size() && i < static_cast<size_t>(show); ++i) {
-    const auto& [first, again] = survey.duplicates[i];
-    text += fmt::format("  {}:{} is {}:{}\n", file_name(survey.splits[again.split]), again.line,
-                        file_name(survey.splits[first.split]), first.line);
-  }
-  if (survey.duplicates.size() > static_cast<size_t>(show)) {
-    text += fmt::format("  and {} more\n", survey.duplicates.size() - static_cast<size_t>(show));
-  }
-  return text;
+  return text + pair_lines(survey, survey.duplicates, "is", show);
+}
+
+std::string leak_problems(const Survey& survey, int show) {
+  if (survey.leaks.empty()) return "";
+  return fmt::format("\n{} in training with another answer: losses on those rows say little\n",
+                     counted(static_cast<int64_t>(survey.leaks.size()), "question stands",
+                             "questions stand")) +
+         pair_lines(survey, survey.leaks, "asks what is asked in", show);
+}
+
+std::string short_answers(const Survey& survey) {
+  const SplitSurvey& train = survey.splits[0];
+  const int learned = train.rows - static_cast<int>(train.unsupervised_lines.size());
+  if (learned == 0 || train.one_token_rows < learned) return "";
+  return fmt::format(
+      "\nEvery answer of {} is a single token: a model learns the choice, not how to write\n",
+      file_name(train));
 }
 
 std::string verdict(const Survey& survey) {
@@ -165,7 +187,8 @@ std::string check_page(const Survey& survey, int show) {
   std::string text = files_table(survey) + "\n";
   if (!survey.splits[0].lengths.empty()) text += bars(survey.splits[0].lengths, unit);
   return text + bad_rows(survey, show) + length_problems(survey, show) +
-         duplicate_problems(survey, show) + verdict(survey);
+         duplicate_problems(survey, show) + leak_problems(survey, show) + short_answers(survey) +
+         verdict(survey);
 }
 
 std::string stats_page(const Survey& survey) {

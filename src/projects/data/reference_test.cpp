@@ -68,8 +68,8 @@ TEST_SUITE("reference") {
     if (!installed()) return;
     const ModelText model = load_model_text(kModel);
     const Survey survey = make_survey(
-        kDictionary.string(), 512, [&](const data::Row& row) { return whole_sample(row, model); },
-        true);
+        kDictionary.string(), {}, 512,
+        [&](const data::Row& row) { return whole_sample(row, model); }, true);
     REQUIRE_EQ(survey.splits.size(), 3);
     CHECK_EQ(survey.unusable(), 0);
     CHECK(survey.duplicates.empty());

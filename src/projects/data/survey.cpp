@@ -11,6 +11,8 @@
 namespace toolkit::data_check {
 namespace {
 
+constexpr int kOneTokenAnswer = 2;  // the token and the mark that ends the turn
+
 int count_characters(const std::string& text) {
   return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -32,6 +34,7 @@ void measure_tokens(const data::Row& row, const data::Sample& sample, int max_le
   split.supervised += learned;
   if (length > max_length) split.cut_lines.push_back(row.line);
   if (learned == 0) split.unsupervised_lines.push_back(row.line);
+  if (learned > 0 && learned <= kOneTokenAnswer) ++split.one_token_rows;
 }
 
 // Measures the rows and drops those that the template refuses.
@@ -90,7 +93,8 @@ int Survey::unusable() const {
   return count;
 }
 
-Survey make_survey(const std::string& path, int max_length, const Tokenize& tokenize, bool quiet) {
+Survey make_survey(const std::string& path, const data::Columns& columns, int max_length,
+                   const Tokenize& tokenize, bool quiet) {
   const data::DataFiles files = data::find_data_files(path);
   Survey survey;
   survey.path = path;
@@ -100,7 +104,7 @@ Survey make_survey(const std::string& path, int max_length, const Tokenize& toke
   for (const auto& [name, file] :
        {std::pair{"train", files.train}, {"valid", files.valid}, {"test", files.test}}) {
     if (file.empty()) continue;
-    data::ReadResult result = data::read_rows(file);
+    data::ReadResult result = data::read_rows(file, columns);
     SplitSurvey split;
     split.name = files.train == path ? "rows" : name;
     split.file = file.string();
@@ -111,6 +115,7 @@ Survey make_survey(const std::string& path, int max_length, const Tokenize& toke
     rows.push_back(std::move(result.rows));
   }
   survey.duplicates = find_duplicates(rows);
+  survey.leaks = find_leaks(rows);
   if (survey.tokens) survey.packing = pack_at_common_lengths(survey.splits[0].lengths, max_length);
   return survey;
 }

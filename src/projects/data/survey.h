@@ -25,6 +25,7 @@ struct SplitSurvey {
   std::vector<int> cut_lines;     // rows longer than max_length
   std::vector<int>
       unsupervised_lines;  // rows with nothing to learn in their first max_length tokens
+  int one_token_rows = 0;  // rows that teach one token at most, the end mark aside
 };
 
 /// How full rows of one length would be after packing.
@@ -39,6 +40,7 @@ struct Survey {
   int max_length = 0;
   std::vector<SplitSurvey> splits;
   std::vector<Duplicate> duplicates;   // Place::split counts in `splits`
+  std::vector<Duplicate> leaks;        // questions of train asked again in another split
   std::vector<PackingSurvey> packing;  // of the training rows
 
   /// Rows that training could not use.
@@ -50,7 +52,8 @@ using Tokenize = std::function<data::Sample(const data::Row&)>;
 
 /// Reads the data set and looks at every row. Without `tokenize`, characters are counted and
 /// nothing is known of supervision. Throws Error only for a path that cannot be read.
-Survey make_survey(const std::string& path, int max_length, const Tokenize& tokenize, bool quiet);
+Survey make_survey(const std::string& path, const data::Columns& columns, int max_length,
+                   const Tokenize& tokenize, bool quiet);
 
 nlohmann::json to_json(const Survey& survey);
 

@@ -38,6 +38,18 @@ json to_json(const SplitSurvey& split, bool tokens) {
     result["supervised_tokens"] = split.supervised;
     result["cut_lines"] = split.cut_lines;
     result["unsupervised_lines"] = split.unsupervised_lines;
+    result["one_token_rows"] = split.one_token_rows;
+  }
+  return result;
+}
+
+json pairs(const Survey& survey, const std::vector<Duplicate>& list) {
+  json result = json::array();
+  for (const Duplicate& pair : list) {
+    result.push_back({{"file", survey.splits[pair.again.split].file},
+                      {"line", pair.again.line},
+                      {"first_file", survey.splits[pair.first.split].file},
+                      {"first_line", pair.first.line}});
   }
   return result;
 }
@@ -45,14 +57,8 @@ json to_json(const SplitSurvey& split, bool tokens) {
 }  // namespace
 
 json to_json(const Survey& survey) {
-  json splits = json::array(), duplicates = json::array(), packing = json::array();
+  json splits = json::array(), packing = json::array();
   for (const SplitSurvey& split : survey.splits) splits.push_back(to_json(split, survey.tokens));
-  for (const Duplicate& pair : survey.duplicates) {
-    duplicates.push_back({{"file", survey.splits[pair.again.split].file},
-                          {"line", pair.again.line},
-                          {"first_file", survey.splits[pair.first.split].file},
-                          {"first_line", pair.first.line}});
-  }
   for (const PackingSurvey& pack : survey.packing) {
     packing.push_back(
         {{"row_length", pack.row_length}, {"rows", pack.rows}, {"filled", pack.filled}});
@@ -62,7 +68,8 @@ json to_json(const Survey& survey) {
           {"max_length", survey.max_length},
           {"unusable_rows", survey.unusable()},
           {"splits", splits},
-          {"duplicates", duplicates},
+          {"duplicates", pairs(survey, survey.duplicates)},
+          {"leaks", pairs(survey, survey.leaks)},
           {"packing", packing}};
 }
 

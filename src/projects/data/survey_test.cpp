@@ -35,7 +35,7 @@ TEST_SUITE("unit") {
                                     text_row("abcdefghijklmnopqrst") + text_row("abcdefgh") +
                                     text_row("abcdefghijklmnopqrstuvwxyzabcdef"));
     folder.write("valid.jsonl", text_row("abcdefgh") + text_row("xy"));
-    const Survey survey = make_survey(folder.path.string(), 15, tokenize, true);
+    const Survey survey = make_survey(folder.path.string(), {}, 15, tokenize, true);
 
     REQUIRE_EQ(survey.splits.size(), 2);
     const SplitSurvey& train = survey.splits[0];
@@ -80,7 +80,7 @@ TEST_SUITE("unit") {
   TEST_CASE("survey: without a model, characters are counted") {
     const testing::TestingFolder folder;
     const auto file = folder.write("rows.jsonl", text_row("äöü") + text_row("ab"));
-    const Survey survey = make_survey(file.string(), 1, {}, true);
+    const Survey survey = make_survey(file.string(), {}, 1, {}, true);
     CHECK_FALSE(survey.tokens);
     CHECK(survey.splits[0].lengths == std::vector<int>{3, 2});
     CHECK_EQ(survey.unusable(), 0);
@@ -88,11 +88,30 @@ TEST_SUITE("unit") {
     CHECK(contains(stats_page(survey), "characters"));
   }
 
+  TEST_CASE("survey: named columns of a table, answers of one token, questions asked again") {
+    const testing::TestingFolder folder;
+    folder.write("train.csv", "q,a,text\nx,1,abcd\ny,2,ab\n");
+    folder.write("valid.csv", "q,a,text\nx,3,abcd\n");
+    const data::Columns columns({"prompt=q", "completion=a"});
+    const auto two_learned = [](const data::Row&) {
+      return data::Sample{.ids = {1, 2, 3}, .supervised = {false, true, true}};
+    };
+    const Survey survey = make_survey(folder.path.string(), columns, 8, two_learned, true);
+    CHECK_EQ(survey.splits[0].format, "prompt/completion");
+    CHECK_EQ(survey.splits[0].one_token_rows, 2);
+    REQUIRE_EQ(survey.leaks.size(), 1);
+    const std::string page = check_page(survey, 20);
+    CHECK(contains(page, "valid.csv:2 asks what is asked in train.csv:2"));
+    CHECK(contains(page, "Every answer of train.csv is a single token"));
+    CHECK_EQ(to_json(survey)["leaks"][0]["first_line"], 2);
+  }
+
   TEST_CASE("survey: an empty file is not ready, a missing one is an error") {
     const testing::TestingFolder folder;
-    const Survey survey = make_survey(folder.write("rows.jsonl", "").string(), 8, tokenize, true);
+    const Survey survey =
+        make_survey(folder.write("rows.jsonl", "").string(), {}, 8, tokenize, true);
     CHECK(contains(check_page(survey, 20), "Not ready: there are no rows."));
-    CHECK_THROWS_AS(make_survey((folder.path / "none").string(), 8, tokenize, true), Error);
+    CHECK_THROWS_AS(make_survey((folder.path / "none").string(), {}, 8, tokenize, true), Error);
   }
 }
 

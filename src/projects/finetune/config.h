@@ -10,6 +10,8 @@ namespace toolkit::finetune {
 /// Settings of `mlx-toolkit finetune`. Defaults are what the field found to work for LoRA.
 struct Config {
   std::string model, data, output = "finetune-output";
+  std::vector<std::string> columns;
+  double valid_share = 0.1;
 
   std::string method = "lora";
   int rank = 8;

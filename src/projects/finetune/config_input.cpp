@@ -12,10 +12,23 @@ void describe_input(Config& c, Fields& fields) {
   fields.push_back(
       {.name = "data",
        .target = &c.data,
-       .help = "folder with train.jsonl (and valid.jsonl, test.jsonl), or one .jsonl file",
+       .help =
+           "folder with train.jsonl (and valid.jsonl, test.jsonl), or one file; .json, .csv, .tsv "
+           "and .parquet will do too",
        .group = "Input and output",
        .short_name = "d",
        .required = true});
+  fields.push_back({.name = "columns",
+                    .target = &c.columns,
+                    .help = "the file's own names: prompt=question,completion=answer.text",
+                    .group = "Input and output"});
+  fields.push_back({.name = "valid-share",
+                    .target = &c.valid_share,
+                    .help = "share of one file's rows kept for validation; equal questions stay "
+                            "together",
+                    .group = "Input and output",
+                    .minimum = 0,
+                    .maximum = 0.9});
   fields.push_back({.name = "output",
                     .target = &c.output,
                     .help = "folder for the adapter and what was measured",

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/data/data_set.h"
 
 namespace toolkit::finetune {
 
 data::Splits read_rows(const Config& config) {
-  data::Splits splits = data::read_data_set(config.data, 0.1, static_cast<uint64_t>(config.seed));
+  data::Splits splits = data::read_data_set(config.data, data::Columns(config.columns),
+                                            config.valid_share, static_cast<uint64_t>(config.seed));
   if (!splits.bad.empty() && !config.skip_bad_rows) {
     std::string lines;
     for (size_t i = 0; i < std::min<size_t>(splits.bad.size(), 5); ++i)

@@ -1,0 +1,11 @@
+#include "core/data/row_source.h"
+#include "fuzz/target.h"
+
+/// A Parquet file: footer, page headers, packed pages.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace toolkit;
+  return fuzz::expect_no_crash([&] {
+    const auto rows = data::open_row_source(fuzz::as_file(data, size, "rows.parquet"));
+    for (data::SourceRow row; rows->next(row);) continue;
+  });
+}
