@@ -139,7 +139,7 @@ class Scene:
 
     def run(self, *words: str, check: bool = True) -> dict:
         done = subprocess.run([self.program, *words, "--json"], env=self.environment, cwd=self.root,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
         if check and done.returncode != 0:
             raise Fault(f"{' '.join(words)}: exit {done.returncode}: {done.stdout[-600:]} {done.stderr[-600:]}")
         lines = done.stdout.strip().splitlines()
@@ -183,8 +183,7 @@ class Scene:
         ollama = self.home / "ollama"
         left = [path for digest in self.served_digests() if (path := ollama / "blobs" / f"sha256-{digest}").exists()]
         left += [path for path in [ollama / ".mlx-cache"] if path.exists()]
-        # A kill before the first note leaves empty folders, as a new download does.
-        left += [path for path in (self.home / "hf/hub/models--org--other").rglob("*") if not path.is_dir()]
+        left += [path for path in [self.home / "hf/hub/models--org--other"] if path.exists()]
         left += [path for path in (ollama / "manifests").iterdir() if path.name != "registry.ollama.ai"]
         if left:
             raise Fault(f"left in other programs' stores: {left}")

@@ -31,7 +31,7 @@ Published publish(const std::filesystem::path& hub_cache, const Metadata& metada
 
 /// Takes back what publish() made and nobody else needs: the ref, then the snapshot, then blobs
 /// that no other snapshot names. What huggingface_hub had before, or names by another ref, stays;
-/// so does everything where publish() left no record.
+/// so does every file where publish() left no record.
 void withdraw(const std::filesystem::path& hub_cache, const Metadata& metadata,
               const std::filesystem::path& model_folder);
 

@@ -213,6 +213,19 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("withdraw: folders of a publication that ended before its first note") {
+    Machine machine;
+    for (const char* folder : {"blobs", "snapshots", ".mlx-cache"})
+      fs::create_directories(machine.repo() / folder);
+    machine.write("hub/models--org--name/blobs/" + kConfig, "{}");
+    machine.withdraw_it();
+    CHECK(fs::exists(machine.repo() / "blobs" / kConfig));
+    CHECK(fs::exists(machine.repo() / "snapshots"));
+    fs::remove(machine.repo() / "blobs" / kConfig);
+    machine.withdraw_it();
+    CHECK_FALSE(fs::exists(machine.repo()));
+  }
+
   TEST_CASE("withdraw: what huggingface_hub had before, or uses by another ref, stays") {
     Machine machine;
     machine.write("hub/models--org--name/blobs/" + kConfig, "{}");

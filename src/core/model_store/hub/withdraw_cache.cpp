@@ -14,6 +14,27 @@ namespace {
 
 using files::FileKind;
 
+// Only a name with nothing in it goes; whatever another program put there stays.
+void remove_if_empty(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::is_directory(fs::symlink_status(folder, ignored))) fs::remove(folder, ignored);
+}
+
+void remove_empty_repo(const fs::path& repo) {
+  for (const char* folder : {"trees", "refs", "blobs", kOwnRecordsFolder, "snapshots"})
+    remove_if_empty(repo / folder);
+  remove_if_empty(repo);
+}
+
+// What a publication that ended before its first note leaves.
+bool holds_only_folders(const fs::path& repo) {
+  std::error_code trouble;
+  for (fs::recursive_directory_iterator entry(repo, trouble), end; !trouble && entry != end;
+       entry.increment(trouble))
+    if (!fs::is_directory(fs::symlink_status(entry->path(), trouble))) return false;
+  return !trouble;
+}
+
 class Withdrawal {
  public:
   Withdrawal(files::Folder repo, const Metadata& metadata, const fs::path& model_folder,
@@ -45,21 +66,13 @@ class Withdrawal {
     }
     hand_over(kept);
     remove_record(repo_, commit_);
-    for (const char* folder : {"trees", "refs", "blobs", kOwnRecordsFolder, "snapshots"})
-      remove_if_empty(repo_.path() / folder);
-    remove_if_empty(repo_.path());
+    remove_empty_repo(repo_.path());
     // What others left there must still look like a repository to huggingface_hub.
     std::error_code ignored;
     if (fs::is_directory(repo_.path(), ignored)) repo_.subfolder("snapshots", true);
   }
 
  private:
-  // Only a name with nothing in it goes; whatever another program put there stays.
-  static void remove_if_empty(const fs::path& folder) {
-    std::error_code ignored;
-    if (fs::is_directory(fs::symlink_status(folder, ignored))) fs::remove(folder, ignored);
-  }
-
   // A blob that another commit of ours shares goes with that one.
   void hand_over(const std::set<std::string>& blobs) {
     if (blobs.empty()) return;
@@ -165,7 +178,10 @@ void withdraw(const fs::path& hub_cache, const Metadata& metadata, const fs::pat
   if (!is_commit(metadata.revision) || !fs::is_directory(folder, trouble)) return;
   files::Folder repo = files::Folder::open(folder);
   auto record = read_record(repo, metadata.revision);
-  if (!record) return;  // what is there was never made by us
+  if (!record) {  // files that are there were never made by us
+    if (holds_only_folders(folder)) remove_empty_repo(folder);
+    return;
+  }
   Withdrawal(std::move(repo), metadata, model_folder, std::move(*record)).run();
 }
 
