@@ -29,13 +29,20 @@ bool is_our_incomplete(const files::TreeEntry& entry) {
          (name.starts_with("file.") || entry.identity.links > 1);
 }
 
+// A note of ours that was being written: .mlx-cache/.../.<name>.json.part-<process>-<number>.
+bool is_our_half_note(const files::TreeEntry& entry) {
+  const std::string name = entry.path.filename().string();
+  return name.starts_with('.') && name.find(".json.part-") != std::string::npos &&
+         std::find(entry.path.begin(), entry.path.end(), ".mlx-cache") != entry.path.end();
+}
+
 void add_rests_below(const fs::path& root, bool is_hub, std::vector<fs::path>& rests) {
   try {
     if (!files::resolved_identity(root)) return;
     files::walk_tree(
         root,
         [&](const files::TreeEntry& entry) {
-          if (is_our_temporary(entry.path.filename().string()) ||
+          if (is_our_temporary(entry.path.filename().string()) || is_our_half_note(entry) ||
               (is_hub && is_our_incomplete(entry)))
             rests.push_back(entry.path);
         },

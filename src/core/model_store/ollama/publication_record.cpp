@@ -78,7 +78,11 @@ void remove_record(const fs::path& ollama_models, const OllamaName& name) {
   const fs::path path = record_path(ollama_models, name);
   std::error_code ignored;
   fs::remove(path, ignored);
-  remove_empty_folders(path.parent_path(), ollama_models);
+  remove_empty_record_folders(ollama_models, name);
+}
+
+void remove_empty_record_folders(const fs::path& ollama_models, const OllamaName& name) {
+  remove_empty_folders(record_path(ollama_models, name).parent_path(), ollama_models);
 }
 
 void remove_empty_folders(fs::path folder, const fs::path& top) {

@@ -42,6 +42,9 @@ void write_record(const std::filesystem::path& ollama_models, const OllamaName& 
                   const PublicationRecord& record);
 /// With the folders above it that are empty then.
 void remove_record(const std::filesystem::path& ollama_models, const OllamaName& name);
+/// What a publication that ended before its first note leaves.
+void remove_empty_record_folders(const std::filesystem::path& ollama_models,
+                                 const OllamaName& name);
 
 /// Removes `folder` and those above it, up to `top`, while they are empty.
 void remove_empty_folders(std::filesystem::path folder, const std::filesystem::path& top);

@@ -318,7 +318,10 @@ std::string publish(const fs::path& ollama_models, const OllamaName& name, const
 bool withdraw(const fs::path& ollama_models, const OllamaName& name, const Metadata& metadata,
               const fs::path& model_folder, const std::string& gguf, const std::string& projector) {
   const auto record = read_record(ollama_models, name);
-  if (!record) return false;
+  if (!record) {
+    remove_empty_record_folders(ollama_models, name);
+    return false;
+  }
   const fs::path path = manifest_path(ollama_models, name);
   const auto there = present_manifest(path);
   if (there && !record->has(path, *there)) return false;
