@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <utility>
 
 #include "core/base/atomic_file.h"
@@ -20,6 +23,9 @@ extern char** environ;  // POSIX leaves the declaration to the program
 namespace toolkit {
 
 namespace {
+
+/// The process id to end with.
+constexpr const char* kParentProcess = "MLX_TOOLKIT_PARENT_PROCESS";
 
 /// posix_spawn's two objects, freed in every case.
 struct SpawnSettings {
@@ -97,7 +103,9 @@ Subprocess Subprocess::start(const std::vector<std::string>& argv,
                                    0644);
   set_signals_and_group(settings, options.own_group);
   const std::vector<char*> arguments = pointers(argv);
-  const std::vector<std::string> variables = environment_with(options.environment);
+  auto changes = options.environment;
+  if (options.ends_with_parent) changes.emplace_back(kParentProcess, std::to_string(::getpid()));
+  const std::vector<std::string> variables = environment_with(changes);
   pid_t child = 0;
   const int error = ::posix_spawnp(&child, argv[0].c_str(), &settings.files, &settings.attributes,
                                    arguments.data(), pointers(variables).data());
@@ -151,6 +159,17 @@ nlohmann::json run_for_json(const std::vector<std::string>& argv,
     fail(ErrorKind::kIo, "{} ended with status {} and no result; the end of {}:\n{}", argv[0],
          status, log.string(), end_of_log(log));
   return result;
+}
+
+void end_with_parent() {
+  const char* text = std::getenv(kParentProcess);
+  if (!text) return;
+  const int parent = std::atoi(text);
+  ::unsetenv(kParentProcess);  // it means this process, not its children
+  std::thread([parent] {
+    while (::getppid() == parent) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    std::_Exit(137);
+  }).detach();
 }
 
 std::string end_of_log(const std::filesystem::path& log, size_t bytes) {

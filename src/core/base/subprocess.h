@@ -16,6 +16,8 @@ struct SubprocessOptions {
   std::vector<std::pair<std::string, std::string>> environment;  // set on top of this process's
   // Its own process group: Ctrl-C in the terminal reaches only this process, which passes it on.
   bool own_group = false;
+  // The child ends when this process is gone, killed or not, if its main() calls end_with_parent().
+  bool ends_with_parent = false;
 };
 
 /// A running child process. The destructor of one that still runs asks it to end (SIGINT, so that
@@ -44,6 +46,11 @@ class Subprocess {
 /// stderr goes to `log`. Throws Error(kNotFound) if it cannot be started, Error(kIo) with the end
 /// of the log if it fails or prints no JSON.
 nlohmann::json run_for_json(const std::vector<std::string>& argv, const std::filesystem::path& log);
+
+/// In a process that was started with `ends_with_parent`: a thread looks for the parent several
+/// times a second and ends this process at once (status 137) when it is gone. Does nothing in
+/// others.
+void end_with_parent();
 
 /// The last `bytes` of a log file, for messages; "" if there is none.
 std::string end_of_log(const std::filesystem::path& log, size_t bytes = 600);

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -65,6 +67,35 @@ TEST_SUITE("unit") {
       CHECK(::getpgid(child.pid()) == child.pid());
     }
     CHECK(read_file(said) == "up\nsaved\n");
+  }
+
+  TEST_CASE("subprocess: a child that asks for it ends with its parent") {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+      ::setenv("MLX_TOOLKIT_PARENT_PROCESS", std::to_string(::getpid()).c_str(), 1);
+      if (::fork() == 0) {
+        end_with_parent();
+        for (int i = 0; i < 30; ++i) ::sleep(1);
+        char alive = 1;
+        (void)!::write(ends[1], &alive, 1);
+      }
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    ::waitpid(parent, nullptr, 0);
+    char alive = 0;
+    CHECK(::read(ends[0], &alive, 1) == 0);  // the last writer is gone and wrote nothing
+    ::close(ends[0]);
+    // What was started without the wish is left alone, and the wish reaches the child.
+    end_with_parent();
+    const TestingFolder folder;
+    const std::filesystem::path said = folder.path / "said";
+    Subprocess::start({"sh", "-c", "echo $MLX_TOOLKIT_PARENT_PROCESS"},
+                      {.output = said, .ends_with_parent = true})
+        .wait();
+    CHECK(read_file(said) == std::to_string(::getpid()) + "\n");
   }
 }
 

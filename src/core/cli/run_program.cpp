@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -127,12 +128,35 @@ int run_command(const Program& program, const Parsed& parsed) {
   return ok != result.end() && *ok == false ? kFailure : 0;
 }
 
+/// What a program that starts this one may want to know of a command's settings.
+nlohmann::json described_fields(const Command& command) {
+  constexpr const char* kTypes[] = {"flag", "integer", "number", "text", "list"};
+  const auto values = nlohmann::json::parse(fields_to_json(command.fields));
+  nlohmann::json list = nlohmann::json::array();
+  for (const Field& field : command.fields) {
+    std::string key = field.name;
+    std::replace(key.begin(), key.end(), '-', '_');
+    nlohmann::json one = {
+        {"name", field.name},         {"type", kTypes[field.target.index()]},
+        {"help", field.help},         {"group", field.group},
+        {"required", field.required}, {"default", values.value(key, nlohmann::json())},
+        {"choices", field.choices}};
+    if (std::isfinite(field.minimum)) one["minimum"] = field.minimum;
+    if (std::isfinite(field.maximum)) one["maximum"] = field.maximum;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 int show_help(const Program& program, const Parsed& parsed) {
   const std::string text = parsed.command
                                ? command_help(program, parsed.path, *parsed.command, help_style())
                                : program_help(program, help_style());
   if (parsed.json && parsed.help) {
-    print_json({{"help", text}});
+    nlohmann::json json = {{"help", text}};
+    if (parsed.command && !parsed.command->fields.empty())
+      json["fields"] = described_fields(*parsed.command);
+    print_json(json);
     return 0;
   }
   print(parsed.help ? stdout : stderr, text);

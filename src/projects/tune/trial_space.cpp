@@ -1,0 +1,149 @@
+#include "projects/tune/trial_space.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/fields.h"
+#include "core/base/settings_file.h"
+
+namespace toolkit::tune {
+
+namespace {
+
+using search::Dimension;
+using Texts = std::map<std::string, std::vector<std::string>>;
+
+/// Around finetune's defaults; learning rate and scale matter most.
+constexpr const char* kUsual = R"(learning_rate: 5e-5..1e-3 log
+rank: [4, 8, 16, 32, 64]
+alpha: [8, 16, 32, 64, 128]
+targets: [all, attention, mlp]
+layers: [8, 16, -1]
+warmup: 0..0.2
+dropout: [0, 0.05, 0.1]
+)";
+
+/// A loss over other tokens cannot be compared, and the answer to a question changes nothing.
+bool can_be_searched(const std::string& name) {
+  return !is_set_by_search(name) && name != "max-length" && name != "sample";
+}
+
+Dimension range_of(const Json& field, const std::string& text, size_t dots,
+                   const std::string& where) {
+  const std::string type = field["type"];
+  if (type != "integer" && type != "number")
+    fail(ErrorKind::kUserInput, "{}: not a number, so it takes a list of values", where);
+  const std::string low = text.substr(0, dots);
+  std::string high = text.substr(dots + 2);
+  Dimension dimension{
+      .name = field["name"],
+      .kind = type == "integer" ? Dimension::Kind::kInteger : Dimension::Kind::kReal};
+  if (high.ends_with(" log")) {
+    dimension.logarithmic = true;
+    high.resize(high.size() - 4);
+  }
+  check_value(field, low, where);
+  check_value(field, high, where);
+  dimension.low = std::strtod(low.c_str(), nullptr);
+  dimension.high = std::strtod(high.c_str(), nullptr);
+  search::Space({dimension});  // an empty range is refused here, with the others' faults
+  return dimension;
+}
+
+Dimension dimension_of(const Json& field, const std::vector<std::string>& texts,
+                       const std::string& where) {
+  const size_t dots = texts.size() == 1 ? texts[0].find("..") : std::string::npos;
+  if (dots != std::string::npos) return range_of(field, texts[0], dots, where);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    check_value(field, texts[i], where);
+    if (std::find(texts.begin(), texts.begin() + static_cast<long>(i), texts[i]) !=
+        texts.begin() + static_cast<long>(i))
+      fail(ErrorKind::kUserInput, "{}: '{}' stands there twice", where, texts[i]);
+  }
+  return {.name = field["name"], .kind = Dimension::Kind::kChoice, .choices = texts};
+}
+
+Texts read_texts(const std::string& file, const Json& finetune_fields) {
+  Texts texts;
+  Fields fields;
+  for (const Json& field : finetune_fields) {
+    const std::string name = field["name"];
+    if (can_be_searched(name)) fields.push_back({.name = name, .target = &texts[name]});
+  }
+  if (!file.empty()) {
+    read_yaml(file, fields, {});
+    return texts;
+  }
+  for (const char* name :
+       {"learning-rate", "rank", "alpha", "targets", "layers", "warmup", "dropout"}) {
+    if (!texts.contains(name)) fields.push_back({.name = name, .target = &texts[name]});
+  }
+  read_yaml_text(kUsual, "the usual space", "", fields);
+  return texts;
+}
+
+bool named(const std::vector<std::string>& names, const std::string& name) {
+  return std::any_of(names.begin(), names.end(), [&](std::string one) {
+    std::replace(one.begin(), one.end(), '_', '-');
+    return one == name;
+  });
+}
+
+}  // namespace
+
+search::Space read_space(const std::string& file, const std::vector<std::string>& only,
+                         const Settings& fixed, const Json& finetune_fields) {
+  const Texts texts = read_texts(file, finetune_fields);
+  const std::string source = file.empty() ? "the usual space" : file;
+  std::vector<Dimension> dimensions;
+  std::vector<std::string> faults;
+  for (const Json& field : finetune_fields) {
+    const std::string name = field["name"];
+    const auto found = texts.find(name);
+    if (found == texts.end() || found->second.empty()) continue;
+    if (!only.empty() && !named(only, name)) continue;
+    if (fixed.contains(name)) {
+      if (!file.empty()) faults.push_back(source + ": " + name + " is fixed too");
+      continue;
+    }
+    try {
+      dimensions.push_back(dimension_of(field, found->second, source + ": " + name));
+    } catch (const Error& error) {
+      faults.emplace_back(error.what());
+    }
+  }
+  for (const std::string& name : only) {
+    const Json* field = find_field(finetune_fields, name);
+    const auto found = field ? texts.find((*field)["name"]) : texts.end();
+    if (found == texts.end() || found->second.empty())
+      faults.push_back("--only " + name + ": not a setting of the space");
+  }
+  if (!faults.empty()) fail(ErrorKind::kUserInput, "{}", fmt::join(faults, "\n"));
+  if (dimensions.empty()) fail(ErrorKind::kUserInput, "{}: nothing to search", source);
+  return search::Space(std::move(dimensions));
+}
+
+search::Point default_point(const search::Space& space, const Json& finetune_fields) {
+  search::Point point(space.size());
+  for (size_t i = 0; i < space.size(); ++i) {
+    const Json* field = find_field(finetune_fields, space.dimensions()[i].name);
+    const Json value = field ? field->value("default", Json()) : Json();
+    const Json& one = value.is_array() && value.size() == 1 ? value[0] : value;
+    if (!space.parse(i, one.is_string() ? one.get<std::string>() : one.dump(), point[i])) return {};
+  }
+  return point;
+}
+
+Settings settings_of(const search::Space& space, const search::Point& point) {
+  Settings settings;
+  for (size_t i = 0; i < space.size(); ++i)
+    settings[space.dimensions()[i].name] = space.text(i, point[i]);
+  return settings;
+}
+
+}  // namespace toolkit::tune
