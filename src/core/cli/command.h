@@ -16,11 +16,12 @@ struct Context {
   bool quiet = false;              // no progress, no tables
   bool color = false;              // stdout is a terminal and NO_COLOR is not set
   std::vector<std::string> given;  // names of the fields set on the command line
+  std::vector<std::string> rest;   // of a command that takes them: the words behind --
 };
 
 /// One command. `run` prints for people (unless context.json or quiet) and returns the object that
-/// --json prints; errors are thrown. A check that found faults says so with "ok": false in its
-/// result: the program then ends with exit code 1.
+/// --json prints (null: nothing); errors are thrown. A check that found faults says so with "ok":
+/// false in its result: the program then ends with exit code 1.
 struct Command {
   std::string name;         // "finetune"
   std::string summary;      // one line of the command list
@@ -30,6 +31,7 @@ struct Command {
   Fields fields;
   std::function<nlohmann::json(const Context&)> run;
   std::vector<Command> subcommands;  // then `run` is empty
+  bool takes_rest = false;  // words behind -- are not parsed but given to `run` as they are
 };
 
 struct Program {

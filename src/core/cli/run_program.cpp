@@ -85,6 +85,19 @@ std::vector<std::string> words_of(int argc, char** argv) {
   return words;
 }
 
+/// Cuts off and returns what stands behind "--", if a command that takes it is named before.
+std::vector<std::string> cut_rest(const std::vector<Command>& commands,
+                                  std::vector<std::string>& words) {
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  const bool taken = std::any_of(commands.begin(), commands.end(), [&](const Command& command) {
+    return command.takes_rest && std::find(words.begin(), dashes, command.name) != dashes;
+  });
+  if (dashes == words.end() || !taken) return {};
+  std::vector<std::string> rest(dashes + 1, words.end());
+  words.erase(dashes, words.end());
+  return rest;
+}
+
 /// The commands that the words name, as far as they are known: for "See `... --help`".
 std::vector<std::string> named_path(const std::vector<Command>& commands,
                                     const std::vector<std::string>& words) {
@@ -113,17 +126,19 @@ void fill_fields(const Parsed& parsed) {
   check_fields(fields);
 }
 
-int run_command(const Program& program, const Parsed& parsed) {
+int run_command(const Program& program, const Parsed& parsed, std::vector<std::string> rest) {
   start_log(program.name, log_level_from_name(parsed.log_level));
   log_info("{} {} starts: {} {}", program.name, program.version, command_line(program, parsed.path),
            fields_to_json(parsed.command->fields));
   Context context{
       .json = parsed.json, .quiet = parsed.quiet || parsed.json, .color = colored(STDOUT_FILENO)};
   for (const auto& [name, texts] : parsed.values) context.given.push_back(name);
+  context.rest = std::move(rest);
   const nlohmann::json result = parsed.command->run(context);
-  if (parsed.json) print_json(result);
+  if (parsed.json && !result.is_null()) print_json(result);
   log_info("{} ends", command_line(program, parsed.path));
   if (InterruptGuard::requested()) return kInterrupted;
+  if (const auto code = result.find("exit_code"); code != result.end()) return *code;
   const auto ok = result.find("ok");
   return ok != result.end() && *ok == false ? kFailure : 0;
 }
@@ -210,7 +225,8 @@ void report(const Program& program, const Failure& failure, bool json) {
 int run_program(const Program& program, int argc, char** argv) {
   const auto shell = std::make_shared<std::string>();
   const Program whole = with_completion(program, shell);
-  const std::vector<std::string> words = words_of(argc, argv);
+  std::vector<std::string> words = words_of(argc, argv);
+  const std::vector<std::string> rest = cut_rest(whole.commands, words);
   // Known before parsing, so that a usage error is JSON too.
   bool json = std::find(words.begin(), words.end(), "--json") != words.end();
   const EndOnInterrupt end(
@@ -233,7 +249,7 @@ int run_program(const Program& program, int argc, char** argv) {
     if (parsed.help || incomplete) return show_help(whole, parsed);
     fill_fields(parsed);
     usage = false;
-    return run_command(whole, parsed);
+    return run_command(whole, parsed, rest);
   } catch (...) {
     const Failure failure = current_failure();
     report(whole, failure, json);

@@ -1,7 +1,11 @@
 #include "core/optim/optimizer.h"
 
 #include "core/base/error.h"
+#include "core/optim/adafactor.h"
 #include "core/optim/adamw.h"
+#include "core/optim/lion.h"
+#include "core/optim/muon.h"
+#include "core/optim/sgd.h"
 
 namespace toolkit::optim {
 
@@ -14,6 +18,11 @@ struct Entry {
 
 const Entry kOptimizers[] = {
     {"adamw", make_adamw},
+    {"adamw8bit", make_adamw_8bit},
+    {"adafactor", make_adafactor},
+    {"lion", make_lion},
+    {"sgd", make_sgd},
+    {"muon", make_muon},
 };
 
 }  // namespace

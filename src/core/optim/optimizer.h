@@ -44,8 +44,22 @@ class Optimizer {
   virtual void undo_count() = 0;
 };
 
+/// How one parameter is treated.
+struct ParameterRule {
+  double rate_factor = 1.0;      // of the learning rate
+  bool decays = true;            // takes part in weight decay
+  bool orthogonalizable = true;  // a matrix that Muon may update as one
+};
+
+/// Each optimizer reads what it has; a beta or eps below 0 stands for the optimizer's own default.
 struct OptimizerSettings {
-  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;
+  double beta1 = -1, beta2 = -1, eps = -1;
+  double weight_decay = 0.0;
+  double momentum = -1;  // of sgd and muon; below 0: 0 and 0.95
+  bool nesterov = false;
+  bool relative_step = false;        // adafactor: learning rate from the step's number
+  bool scale_parameter = false;      // adafactor: and from the size of the parameter
+  std::vector<ParameterRule> rules;  // one for each parameter; empty: all alike
 };
 
 /// By name. A further optimizer is one pair of files, one test and one line in optimizer.cpp.

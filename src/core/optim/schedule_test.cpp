@@ -35,8 +35,27 @@ TEST_SUITE("unit") {
     CHECK(schedule.rate(20) == doctest::Approx(0.2));  // beyond the end: stays there
   }
 
+  TEST_CASE("WSD rises, stays at the peak and falls over its last share") {
+    const Schedule schedule{.decay = Decay::kWsd,
+                            .peak = 1.0,
+                            .warmup_steps = 10,
+                            .total_steps = 100,
+                            .final_share = 0.1,
+                            .decay_share = 0.2};
+    CHECK(schedule.rate(5) == doctest::Approx(0.5));
+    CHECK(schedule.rate(10) == doctest::Approx(1.0));
+    CHECK(schedule.rate(80) == doctest::Approx(1.0));
+    CHECK(schedule.rate(90) == doctest::Approx(0.55));
+    CHECK(schedule.rate(100) == doctest::Approx(0.1));
+    // A share that reaches into the warm-up decays over all that is left.
+    Schedule early = schedule;
+    early.decay_share = 1.0;
+    CHECK(early.rate(10) == doctest::Approx(1.0));
+    CHECK(early.rate(55) == doctest::Approx(0.55));
+  }
+
   TEST_CASE("no schedule starts at zero or divides by zero") {
-    for (Decay decay : {Decay::kConstant, Decay::kLinear, Decay::kCosine}) {
+    for (Decay decay : {Decay::kConstant, Decay::kLinear, Decay::kCosine, Decay::kWsd}) {
       const Schedule one{.decay = decay, .peak = 1.0, .warmup_steps = 1, .total_steps = 1};
       CHECK(one.rate(1) == doctest::Approx(1.0));
       const Schedule none{.decay = decay, .peak = 1.0, .warmup_steps = 0, .total_steps = 5};
@@ -46,6 +65,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("names go both ways and a wrong one is refused") {
     CHECK(decay_from_name("linear") == Decay::kLinear);
+    CHECK(decay_from_name("wsd") == Decay::kWsd);
     CHECK(std::string(decay_name(Decay::kCosine)) == "cosine");
     CHECK_THROWS_AS(decay_from_name("stairs"), toolkit::Error);
   }

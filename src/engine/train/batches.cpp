@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
+#include "core/hash/hasher.h"
 
 namespace toolkit::engine {
 
@@ -41,6 +42,16 @@ BatchShape choose_batch_shape(const data::SampleSet& samples, int batch_tokens, 
   while (data::pack_best_fit(own, room).size() > rows) ++room;
   shape.length = shape.prefix + room;
   return shape;
+}
+
+int64_t steps_per_epoch(int per_epoch, int batches_per_step) {
+  return (int64_t{per_epoch} + batches_per_step - 1) / batches_per_step;
+}
+
+StepBatches batches_of_step(int64_t step, int per_epoch, int batches_per_step) {
+  const int64_t steps = steps_per_epoch(per_epoch, batches_per_step);
+  const int64_t epoch = step / steps, begin = epoch * per_epoch + step % steps * batches_per_step;
+  return {begin, std::min(begin + batches_per_step, (epoch + 1) * per_epoch)};
 }
 
 Batches::Batches(data::SampleSet samples, BatchShape shape, bool shuffled, uint64_t seed)
@@ -100,6 +111,21 @@ int64_t Batches::tokens() const {
 
 int64_t Batches::supervised_tokens() const {
   return samples_.supervised_tokens();
+}
+
+std::string Batches::digest() const {
+  hash::Hasher hasher(hash::Algorithm::kSha256);
+  const auto add = [&](const std::vector<int32_t>& numbers) {
+    hasher.update(
+        {reinterpret_cast<const uint8_t*>(numbers.data()), numbers.size() * sizeof(int32_t)});
+  };
+  for (int i = 0; i < per_epoch_; ++i) {
+    const data::PackedBatch batch = at(i);
+    add(batch.ids);
+    add(batch.predictors);
+    add(batch.targets);
+  }
+  return hasher.finish().hex;
 }
 
 double Batches::filled_share() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/data/packing.h"
@@ -25,6 +26,16 @@ struct BatchShape {
 BatchShape choose_batch_shape(const data::SampleSet& samples, int batch_tokens,
                               bool share_prefix = false);
 
+/// The batches [begin, end) of an endless run over the epochs whose gradients make one step.
+struct StepBatches {
+  int64_t begin, end;
+};
+
+/// Steps of an epoch of `per_epoch` batches: the last one takes what is left.
+int64_t steps_per_epoch(int per_epoch, int batches_per_step);
+/// Of step 0, 1, ...
+StepBatches batches_of_step(int64_t step, int per_epoch, int batches_per_step);
+
 /// Packed batches of a data set, the same for the same seed on every machine. With shuffling each
 /// epoch packs the samples anew, in another order; every sample stands in exactly one batch of it.
 class Batches {
@@ -41,6 +52,8 @@ class Batches {
   int64_t supervised_tokens() const;          // of one epoch
   int64_t places() const { return places_; }  // computed in the first epoch, padding included
   double filled_share() const;                // places that hold a token / all of them
+  /// SHA-256 of the first epoch's batches, in hexadecimal digits.
+  std::string digest() const;
   const data::SampleSet& samples() const { return samples_; }
 
  private:

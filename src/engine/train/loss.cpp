@@ -52,9 +52,9 @@ std::pair<mx::array, std::vector<mx::array>> loss_and_gradients(models::Decoder&
 }
 
 MeasuredLoss measure_loss(models::Decoder& model, const Batches& batches,
-                          const std::function<bool(int, int)>& progress) {
+                          const std::function<bool(int, int)>& progress, Share share) {
   MeasuredLoss measured;
-  for (int i = 0; i < batches.per_epoch(); ++i) {
+  for (int i = share.index; i < batches.per_epoch(); i += share.of) {
     if (progress && !progress(i, batches.per_epoch())) {
       measured.complete = false;
       return measured;

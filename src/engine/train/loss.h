@@ -36,9 +36,15 @@ struct MeasuredLoss {
   double mean() const { return tokens > 0 ? sum / static_cast<double>(tokens) : 0.0; }
 };
 
-/// Loss over all batches of one epoch, without gradients: exact, every supervised token once.
-/// `progress` (done, total) is called before each batch and may return false to stop early.
+/// One of `of` parts of a data set: its batches `index`, `index + of`, ...
+struct Share {
+  int index = 0, of = 1;
+};
+
+/// Loss over all batches of one epoch (or a share of them), without gradients: exact, every
+/// supervised token once. `progress` (done, total) is called before each batch and may return false
+/// to stop early.
 MeasuredLoss measure_loss(models::Decoder& model, const Batches& batches,
-                          const std::function<bool(int, int)>& progress = {});
+                          const std::function<bool(int, int)>& progress = {}, Share share = {});
 
 }  // namespace toolkit::engine

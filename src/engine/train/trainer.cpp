@@ -5,6 +5,8 @@
 
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
+#include "core/tensor/optimizer_update.h"
+#include "mlx/ops.h"
 #include "mlx/transforms.h"
 
 namespace toolkit::engine {
@@ -17,6 +19,19 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 }  // namespace
 
+std::vector<optim::ParameterRule> parameter_rules(const TrainableParameters& parameters,
+                                                  double lora_b_rate) {
+  std::vector<optim::ParameterRule> rules;
+  for (const ParameterInfo& info : parameters.infos()) {
+    const ParameterRole role = info.role;
+    rules.push_back({.rate_factor = role == ParameterRole::kLoraB ? lora_b_rate : 1.0,
+                     .decays = role != ParameterRole::kNorm && role != ParameterRole::kBias &&
+                               role != ParameterRole::kMagnitude,
+                     .orthogonalizable = role != ParameterRole::kEmbedding});
+  }
+  return rules;
+}
+
 Trainer::Trainer(models::Decoder& model, const Batches& train, const Batches* valid,
                  TrainerOptions options, TrainerEvents events)
     : model_(model),
@@ -25,7 +40,10 @@ Trainer::Trainer(models::Decoder& model, const Batches& train, const Batches* va
       valid_(valid),
       options_(std::move(options)),
       events_(std::move(events)),
-      optimizer_(optim::make_optimizer(options_.optimizer, options_.optimizer_settings)) {
+      processes_(options_.processes ? *options_.processes : alone_) {
+  optim::OptimizerSettings settings = options_.optimizer_settings;
+  settings.rules = parameter_rules(parameters_, options_.lora_b_rate);
+  optimizer_ = optim::make_optimizer(options_.optimizer, settings);
   state_.fingerprint = options_.fingerprint;
 }
 
@@ -52,42 +70,94 @@ void Trainer::resume(const TrainingState& state) {
   state_.optimizer.clear();
 }
 
-StepReport Trainer::step(const data::PackedBatch& batch) {
+Trainer::Sums Trainer::sums_over(std::span<const int64_t> batches, const BatchSource& source) {
+  Sums sums{mx::array(0.0f), {}};
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const data::PackedBatch batch = source(batches[i]);
+    LossOptions options = options_.loss;
+    options.draw = batches[i] + 1;
+    auto [loss, gradients] = loss_and_gradients(model_, parameters_, batch, options);
+    sums.loss = i == 0 ? loss : mx::add(sums.loss, loss);
+    sums.gradients =
+        i == 0 ? std::move(gradients) : tensor::add_gradients(std::move(sums.gradients), gradients);
+    sums.tokens += batch.tokens;
+    sums.supervised += static_cast<double>(batch.predictors.size());
+    gradients.clear();
+    if (i + 1 == batches.size()) break;
+    // One set of sums lives between batches, no graph.
+    std::vector<mx::array> outputs = sums.gradients;
+    outputs.push_back(sums.loss);
+    mx::eval(std::move(outputs));
+  }
+  if (batches.empty())
+    for (const mx::array& value : parameters_.values())
+      sums.gradients.push_back(mx::zeros(value.shape(), mx::float32));
+  return sums;
+}
+
+void Trainer::sum_over_processes(Sums& sums) {
+  if (processes_.alone()) return;
+  sums.gradients = processes_.sum(std::move(sums.gradients));
+  const double own[] = {sums.loss.item<float>(), sums.tokens, sums.supervised,
+                        InterruptGuard::requested() ? 1.0 : 0.0};
+  const std::vector<double> all = processes_.sum(own);
+  sums.loss = mx::array(static_cast<float>(all[0]));
+  sums.tokens = all[1];
+  sums.supervised = all[2];
+  interrupt_seen_ = all[3] > 0;
+}
+
+StepReport Trainer::step_on(std::span<const int64_t> batches, const BatchSource& source) {
   const auto begin = std::chrono::steady_clock::now();
-  const int supervised = static_cast<int>(batch.predictors.size());
-  StepReport report{.step = ++state_.step, .tokens = batch.tokens, .supervised_tokens = supervised};
+  StepReport report{.step = ++state_.step};
   report.learning_rate = options_.schedule.rate(static_cast<int>(state_.step));
 
-  LossOptions options = options_.loss;
-  options.draw = state_.step;
-  auto [loss, gradients] = loss_and_gradients(model_, parameters_, batch, options);
-  optim::StepResult update = optimizer_->step(parameters_.values(), gradients,
+  Sums sums = sums_over(batches, source);
+  sum_over_processes(sums);
+  const double supervised = std::max(1.0, sums.supervised);
+  optim::StepResult update = optimizer_->step(parameters_.values(), sums.gradients,
                                               {.learning_rate = report.learning_rate,
-                                               .gradient_scale = 1.0 / std::max(1, supervised),
+                                               .gradient_scale = 1.0 / supervised,
                                                .max_norm = options_.clip});
   // The model lets go of the old values before anything runs, so that their buffers are reused.
   parameters_.assign(update.parameters);
-  gradients.clear();
+  sums.gradients.clear();
   update.parameters.clear();
   std::vector<mx::array> outputs = parameters_.values();
   for (const auto& [name, array] : optimizer_->state()) outputs.push_back(array);
-  outputs.push_back(loss);
+  outputs.push_back(sums.loss);
   outputs.push_back(update.gradient_norm);
   mx::eval(std::move(outputs));
 
-  report.loss = loss.item<float>() / std::max(1, supervised);
+  report.tokens = static_cast<int>(sums.tokens);
+  report.supervised_tokens = static_cast<int>(sums.supervised);
+  report.loss = sums.loss.item<float>() / supervised;
   report.gradient_norm = update.gradient_norm.item<float>();
   report.skipped = !std::isfinite(report.gradient_norm);
   if (report.skipped) optimizer_->undo_count();
-  state_.tokens += batch.tokens;
-  state_.supervised_tokens += supervised;
+  state_.tokens += report.tokens;
+  state_.supervised_tokens += report.supervised_tokens;
   report.seconds = seconds_since(begin);
   seconds_ += report.seconds;
   if (steps_here_++ > 0) {
     warm_seconds_ += report.seconds;
-    warm_tokens_ += batch.tokens;
+    warm_tokens_ += report.tokens;
   }
   return report;
+}
+
+StepReport Trainer::step(const data::PackedBatch& batch) {
+  const int64_t one[] = {state_.step};
+  return step_on(one, [&](int64_t) { return batch; });
+}
+
+std::vector<int64_t> Trainer::own_batches(int64_t step) const {
+  const StepBatches all =
+      batches_of_step(step, train_.per_epoch(), options_.accumulate * processes_.size());
+  std::vector<int64_t> own;
+  for (int64_t i = all.begin + processes_.rank(); i < all.end; i += processes_.size())
+    own.push_back(i);
+  return own;
 }
 
 void Trainer::check_bad_steps(const StepReport& report) {
@@ -105,12 +175,24 @@ void Trainer::check_bad_steps(const StepReport& report) {
       report.step - bad_steps_ + 1, report.step, report.loss, report.learning_rate);
 }
 
+MeasuredLoss Trainer::measure() {
+  MeasuredLoss measured =
+      measure_loss(model_, *valid_,
+                   [&](int done, int total) {
+                     if (InterruptGuard::requested()) return false;
+                     return !events_.validating || events_.validating(done, total);
+                   },
+                   {.index = processes_.rank(), .of = processes_.size()});
+  if (processes_.alone()) return measured;
+  const double own[] = {measured.sum, static_cast<double>(measured.tokens),
+                        measured.complete ? 0.0 : 1.0};
+  const std::vector<double> all = processes_.sum(own);
+  return {.sum = all[0], .tokens = static_cast<int64_t>(all[1]), .complete = all[2] == 0};
+}
+
 bool Trainer::validate() {
   if (!valid_ || last_validated_ == state_.step) return false;
-  const MeasuredLoss measured = measure_loss(model_, *valid_, [&](int done, int total) {
-    if (InterruptGuard::requested()) return false;
-    return !events_.validating || events_.validating(done, total);
-  });
+  const MeasuredLoss measured = measure();
   if (!measured.complete) {
     interrupted_ = true;
     return false;
@@ -120,8 +202,9 @@ bool Trainer::validate() {
   if (state_.step == 0) state_.validation_loss_before = last_validation_loss_;
   if (events_.validated) events_.validated(state_.step, last_validation_loss_);
   // The untrained model is no candidate: there would be no adapter to keep.
-  const bool better =
-      state_.step > 0 && (state_.best_step < 0 || last_validation_loss_ < state_.best_loss);
+  if (state_.step == 0) return false;
+  count_improvement(last_validation_loss_);
+  const bool better = state_.best_step < 0 || last_validation_loss_ < state_.best_loss;
   if (better) {
     state_.best_loss = last_validation_loss_;
     state_.best_step = state_.step;
@@ -129,9 +212,24 @@ bool Trainer::validate() {
   return better;
 }
 
+void Trainer::count_improvement(double loss) {
+  const bool first = state_.best_step < 0;
+  if (first || loss < state_.patience_loss - options_.min_delta) {
+    state_.patience_loss = loss;
+    state_.stale_validations = 0;
+  } else {
+    ++state_.stale_validations;
+  }
+}
+
+bool Trainer::out_of_patience() const {
+  return options_.patience > 0 && state_.stale_validations >= options_.patience;
+}
+
 void Trainer::save(bool best) {
-  if (!events_.save) return;
   const std::vector<mx::array> values = parameters_.values();
+  processes_.check_same("parameters", values);
+  if (!events_.save || !processes_.leads()) return;
   TrainingState state = state_;
   state.optimizer_steps = optimizer_->steps_done();
   for (size_t i = 0; i < values.size(); ++i)
@@ -140,17 +238,27 @@ void Trainer::save(bool best) {
   events_.save(state, best);
 }
 
+// Processes agree in the sums of a step; what one of them was told between steps, the others learn
+// in the next.
+bool Trainer::interrupt_agreed() {
+  return processes_.alone() ? InterruptGuard::requested() : interrupt_seen_;
+}
+
 TrainingSummary Trainer::run() {
   const auto due = [&](int every) { return every > 0 && state_.step % every == 0; };
+  const auto source = [&](int64_t number) { return train_.at(number); };
+  processes_.check_same("settings or data", options_.fingerprint);
+  processes_.check_same("parameters", parameters_.values());
   if (state_.step == 0) validate();
-  while (!interrupted_ && state_.step < options_.steps) {
-    const StepReport report = step(train_.at(state_.step));
+  while (!interrupted_ && state_.step < options_.steps && !out_of_patience()) {
+    const StepReport report = step_on(own_batches(state_.step), source);
     if (events_.stepped) events_.stepped(report);
     check_bad_steps(report);
-    const bool last = state_.step >= options_.steps;
+    bool last = state_.step >= options_.steps;
     const bool better = (last || due(options_.validate_every)) && validate();
+    last = last || out_of_patience();
     if (better || last || interrupted_ || due(options_.save_every)) save(better);
-    if (!last && !interrupted_ && InterruptGuard::requested()) {
+    if (!last && !interrupted_ && interrupt_agreed()) {
       interrupted_ = true;
       save(false);
     }
@@ -171,7 +279,8 @@ TrainingSummary Trainer::summary() const {
           .best_validation_loss = state_.best_loss,
           .best_step = state_.best_step,
           .validated = last_validated_ >= 0,
-          .interrupted = interrupted_};
+          .interrupted = interrupted_,
+          .stopped_early = out_of_patience()};
 }
 
 }  // namespace toolkit::engine

@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "core/distributed/process_group.h"
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "engine/train/batches.h"
@@ -17,21 +19,32 @@ namespace toolkit::engine {
 struct TrainerOptions {
   int64_t steps = 1;         // of the whole run, resumed parts included
   optim::Schedule schedule;  // its total_steps is normally `steps`
+  int accumulate = 1;        // batches of this process whose gradients make one step
   std::string optimizer = "adamw";
-  optim::OptimizerSettings optimizer_settings;
-  double clip = 1.0;        // global gradient norm; 0: no clipping
-  int validate_every = 0;   // steps; 0: only before and after
-  int save_every = 0;       // steps; 0: only where validation is better, and at the end
-  int max_bad_steps = 5;    // this many steps in a row without a finite gradient end the run
-  LossOptions loss;         // its draw is chosen by the trainer
-  std::string fingerprint;  // kept in the state; see TrainingState
+  optim::OptimizerSettings optimizer_settings;  // its rules are filled in by the trainer
+  double lora_b_rate = 1.0;  // LoRA+ (Hayou et al. 2024, arXiv:2402.12354): factor of b's rate
+  double clip = 1.0;         // global gradient norm; 0: no clipping
+  int validate_every = 0;    // steps; 0: only before and after
+  int save_every = 0;        // steps; 0: only where validation is better, and at the end
+  int max_bad_steps = 5;     // this many steps in a row without a finite gradient end the run
+  int patience = 0;          // validations in a row without improvement end the run; 0: none do
+  double min_delta = 0;      // what an improvement is at least
+  LossOptions loss;          // its draw is chosen by the trainer
+  std::string fingerprint;   // kept in the state; see TrainingState
+  /// Trains with these processes; null: alone. Must outlive the trainer.
+  const distributed::ProcessGroup* processes = nullptr;
 };
+
+/// Rates and weight decay by role: b of LoRA has its own rate, norms, biases and magnitudes do not
+/// decay, Muon leaves embeddings to AdamW.
+std::vector<optim::ParameterRule> parameter_rules(const TrainableParameters& parameters,
+                                                  double lora_b_rate);
 
 struct StepReport {
   int64_t step = 0;  // 1, 2, ...
-  double loss = 0;   // mean over the batch's supervised tokens, before the update
+  double loss = 0;   // mean over the step's supervised tokens, before the update
   double learning_rate = 0, gradient_norm = 0, seconds = 0;
-  int tokens = 0, supervised_tokens = 0;  // each sample counted whole
+  int tokens = 0, supervised_tokens = 0;  // of all processes, each sample counted whole
   bool skipped = false;                   // gradient was not finite: nothing changed
 };
 
@@ -45,6 +58,7 @@ struct TrainingSummary {
   double best_validation_loss = 0;
   int64_t best_step = -1;
   bool validated = false, interrupted = false;
+  bool stopped_early = false;  // validation did not improve for `patience` times
 };
 
 /// What a run tells while it goes. Every member may be empty.
@@ -56,8 +70,11 @@ struct TrainerEvents {
   std::function<void(const TrainingState&, bool best)> save;
 };
 
-/// LoRA training of a decoder on packed batches. The model must carry LoRA branches
-/// (engine/adapt.h).
+/// Training of a decoder's trainable arrays (trainable_parameters.h) on packed batches. A step
+/// takes `accumulate` batches for each process; their gradients are summed and divided once by all
+/// supervised tokens, so that it equals a step on one large batch. The last step of an epoch takes
+/// what is left. Every process computes its share of a step's batches and ends with the same
+/// parameters; only the leader calls `save`.
 class Trainer {
  public:
   /// `valid` may be null. Both must outlive the trainer.
@@ -72,11 +89,27 @@ class Trainer {
   /// the state saved. Throws Error(kUserInput) after `max_bad_steps` bad steps in a row.
   TrainingSummary run();
 
-  /// One step on a batch: what run() repeats. For tests and measurements.
+  /// One step on a batch, alone: what run() repeats. For tests and measurements.
   StepReport step(const data::PackedBatch& batch);
 
  private:
+  /// Sums over the batches of one step, its gradients in the order of the parameters.
+  struct Sums {
+    mx::array loss;
+    std::vector<mx::array> gradients;
+    double tokens = 0, supervised = 0;
+  };
+  using BatchSource = std::function<data::PackedBatch(int64_t)>;
+
+  Sums sums_over(std::span<const int64_t> batches, const BatchSource& source);
+  void sum_over_processes(Sums& sums);
+  StepReport step_on(std::span<const int64_t> batches, const BatchSource& source);
+  std::vector<int64_t> own_batches(int64_t step) const;
+  bool interrupt_agreed();
+  MeasuredLoss measure();
   bool validate();
+  void count_improvement(double loss);
+  bool out_of_patience() const;
   void save(bool best);
   void check_bad_steps(const StepReport& report);
   TrainingSummary summary() const;
@@ -87,12 +120,15 @@ class Trainer {
   const Batches* valid_;
   TrainerOptions options_;
   TrainerEvents events_;
+  const distributed::ProcessGroup alone_;
+  const distributed::ProcessGroup& processes_;
   std::unique_ptr<optim::Optimizer> optimizer_;
 
   TrainingState state_;  // its arrays are filled when it is saved
   int64_t last_validated_ = -1;
   double last_validation_loss_ = 0;
   bool interrupted_ = false;
+  bool interrupt_seen_ = false;  // by any process, in the last step
   int bad_steps_ = 0;
   int64_t skipped_ = 0, steps_here_ = 0;
   double seconds_ = 0, warm_seconds_ = 0;

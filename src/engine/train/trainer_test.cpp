@@ -181,7 +181,125 @@ TEST_SUITE("recipe") {
   }
 }
 
+TEST_SUITE("recipe") {
+  TEST_CASE("accumulated batches make the step of one large batch") {
+    // The same rows in one batch of four and in four of one; gradients are what SGD moves by.
+    const std::vector<data::Sample> samples = rule_samples(14, 4, 6, 20);
+    const Batches large(samples, {.rows = 4, .length = 64}, false);
+    const Batches small(samples, {.rows = 1, .length = 64}, false);
+    REQUIRE(large.per_epoch() == 1);
+    REQUIRE(small.per_epoch() > 2);
+    std::vector<std::vector<mx::array>> ends;
+    std::vector<StepReport> reports;
+    for (const bool accumulated : {false, true}) {
+      auto model = tiny_adapted_model();
+      TrainerOptions options{.steps = 1,
+                             .schedule = {.decay = optim::Decay::kConstant, .peak = 1.0},
+                             .accumulate = accumulated ? 4 : 1,
+                             .optimizer = "sgd",
+                             .clip = 0};
+      Trainer(*model, accumulated ? small : large, nullptr, options,
+              {.stepped = [&](const StepReport& report) { reports.push_back(report); }})
+          .run();
+      ends.push_back(TrainableParameters(*model).values());
+    }
+    REQUIRE(reports.size() == 2);
+    CHECK(reports[0].tokens == reports[1].tokens);
+    CHECK(reports[0].supervised_tokens == reports[1].supervised_tokens);
+    CHECK(reports[0].loss == doctest::Approx(reports[1].loss).epsilon(1e-5));
+    CHECK(reports[0].gradient_norm == doctest::Approx(reports[1].gradient_norm).epsilon(1e-5));
+    const std::vector<mx::array> before = TrainableParameters(*tiny_adapted_model()).values();
+    for (size_t i = 0; i < ends[0].size(); ++i) {
+      const mx::array gradient = mx::subtract(before[i], ends[0][i]);
+      const mx::array apart = mx::max(mx::abs(mx::subtract(ends[0][i], ends[1][i])));
+      CHECK(mx::array(apart).item<float>() <=
+            1e-4f * mx::max(mx::abs(gradient)).item<float>() + 1e-6f);
+    }
+  }
+
+  TEST_CASE("the last step of an epoch takes the batches that are left") {
+    Fixture f;
+    const int per_epoch = f.train.per_epoch();
+    REQUIRE(per_epoch > 3);
+    TrainerOptions options = quick_options(2 * steps_per_epoch(per_epoch, 3));
+    options.accumulate = 3;
+    int64_t tokens = 0;
+    const TrainingSummary summary =
+        Trainer(*f.model, f.train, nullptr, options, {.stepped = [&](const StepReport& report) {
+          tokens += report.tokens;
+        }}).run();
+    CHECK(tokens == 2 * f.train.tokens());
+    CHECK(summary.supervised_tokens == 2 * f.train.supervised_tokens());
+  }
+
+  TEST_CASE("validations without improvement end the run") {
+    Fixture f;
+    TrainerOptions options = quick_options(30);
+    options.schedule.peak = 0;
+    options.validate_every = 2;
+    options.patience = 3;
+    bool saved = false;
+    TrainingState last;
+    const TrainingSummary summary = Trainer(*f.model, f.train, &f.valid, options,
+                                            {.save =
+                                                 [&](const TrainingState& state, bool) {
+                                                   saved = true;
+                                                   last = state;
+                                                 }})
+                                        .run();
+    CHECK(summary.stopped_early);
+    CHECK_FALSE(summary.interrupted);
+    CHECK(summary.steps == 8);
+    CHECK(summary.best_step == 2);
+    REQUIRE(saved);
+    CHECK(last.step == 8);
+    CHECK(last.stale_validations == 3);
+  }
+
+  TEST_CASE("LoRA+ moves b faster by its ratio and roles decide what decays") {
+    auto model = tiny_adapted_model();
+    const TrainableParameters parameters(*model);
+    const auto rules = parameter_rules(parameters, 16.0);
+    REQUIRE(rules.size() == parameters.size());
+    for (size_t i = 0; i < rules.size(); ++i) {
+      const bool b = parameters.names()[i].ends_with("lora_b");
+      CHECK(rules[i].rate_factor == (b ? 16.0 : 1.0));
+      CHECK(rules[i].decays);
+    }
+    const Batches train(rule_samples(4, 1), {.rows = 1, .length = 96}, false);
+    std::vector<std::vector<mx::array>> ends;
+    const std::vector<mx::array> before = parameters.values();
+    for (const double ratio : {1.0, 16.0}) {
+      auto trained = tiny_adapted_model();
+      TrainerOptions options{.steps = 1,
+                             .schedule = {.decay = optim::Decay::kConstant, .peak = 1e-3},
+                             .lora_b_rate = ratio};
+      Trainer(*trained, train, nullptr, options, {}).run();
+      ends.push_back(TrainableParameters(*trained).values());
+    }
+    for (size_t i = 0; i < before.size(); ++i) {
+      const mx::array slow = mx::subtract(ends[0][i], before[i]);
+      const mx::array fast = mx::subtract(ends[1][i], before[i]);
+      const float factor = parameters.names()[i].ends_with("lora_b") ? 16.0f : 1.0f;
+      CHECK(mx::allclose(fast, mx::multiply(slow, mx::array(factor)), 1e-2, 1e-5).item<bool>());
+    }
+  }
+}
+
 TEST_SUITE("unit") {
+  TEST_CASE("steps cover every batch of an epoch once") {
+    CHECK(steps_per_epoch(7, 3) == 3);
+    std::vector<int64_t> seen;
+    for (int64_t step = 0; step < 6; ++step) {
+      const StepBatches batches = batches_of_step(step, 7, 3);
+      for (int64_t i = batches.begin; i < batches.end; ++i) seen.push_back(i);
+    }
+    std::vector<int64_t> all(14);
+    for (int64_t i = 0; i < 14; ++i) all[static_cast<size_t>(i)] = i;
+    CHECK(seen == all);
+    CHECK(batches_of_step(2, 7, 3).end == 7);
+  }
+
   TEST_CASE("a file that is no training state is refused, a missing one is no error") {
     const std::filesystem::path file = scratch_file();
     CHECK_FALSE(load_training_state(file));

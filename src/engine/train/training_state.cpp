@@ -10,7 +10,7 @@ namespace toolkit::engine {
 
 namespace {
 
-constexpr const char* kFormat = "mlx-toolkit training state 1";
+constexpr const char* kFormat = "mlx-toolkit training state 2";
 constexpr const char* kParameter = "parameter:";
 constexpr const char* kOptimizer = "optimizer:";
 
@@ -44,6 +44,8 @@ void save_training_state(const std::filesystem::path& file, const TrainingState&
                        {"validation_loss_before", state.validation_loss_before},
                        {"best_loss", state.best_loss},
                        {"best_step", state.best_step},
+                       {"patience_loss", state.patience_loss},
+                       {"stale_validations", state.stale_validations},
                        {"fingerprint", state.fingerprint}};
   checkpoint::save_safetensors(file, tensors, {{"format", kFormat}, {"state", values.dump()}});
 }
@@ -64,6 +66,8 @@ std::optional<TrainingState> load_training_state(const std::filesystem::path& fi
     state.validation_loss_before = json.at("validation_loss_before");
     state.best_loss = json.at("best_loss");
     state.best_step = json.at("best_step");
+    state.patience_loss = json.at("patience_loss");
+    state.stale_validations = json.at("stale_validations");
     state.fingerprint = json.at("fingerprint");
   } catch (const Json::exception& error) {
     fail(ErrorKind::kUserInput, "{}: damaged training state: {}", file.string(), error.what());

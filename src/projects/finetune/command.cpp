@@ -15,13 +15,29 @@ namespace toolkit::finetune {
 
 namespace {
 
+// Of a process that does not lead.
+struct SilentRunLog : report::RunLog {
+  void parameters(const nlohmann::json&) override {}
+  void metric(const std::string&, int64_t, double) override {}
+  void artifact(const std::filesystem::path&, const std::string&) override {}
+  void finish(const std::string&, const nlohmann::json&) override {}
+};
+
 nlohmann::json run_command(Config& config, const cli::Context& context) {
   check(config);
-  const auto log =
-      report::open_run({.kind = "finetune", .folder = config.output, .resume = config.resume}).log;
+  const auto processes = distributed::ProcessGroup::from_environment();
+  if (!processes.leads()) {
+    SilentRunLog silent;
+    run(config, silent, /* quiet= */ true, processes);
+    return nullptr;
+  }
+  const auto log = report::open_run({.kind = "finetune",
+                                     .folder = config.output,
+                                     .resume = config.resume || !config.resume_from.empty()})
+                       .log;
   const bool talk = !context.json && !context.quiet;
   try {
-    const Result result = run(config, *log, context.quiet);
+    const Result result = run(config, *log, context.quiet, processes);
     if (talk) fmt::print("{}", to_page(config, result));
     return to_json(result);
   } catch (const std::exception& error) {
@@ -53,7 +69,10 @@ cli::Command finetune_command() {
                "--learning-rate 1e-5",
                "mlx-toolkit finetune --config finetune.yaml --compute int8  # settings from a "
                "file, one changed",
-               "mlx-toolkit finetune --config finetune.yaml --resume        # go on after Ctrl-C"},
+               "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --accumulate 8 --schedule wsd "
+               "--validate-every 50 --patience 3",
+               "mlx-toolkit finetune --config finetune.yaml --resume        # go on after Ctrl-C",
+               "mlx-toolkit launch -n 2 -- finetune --config finetune.yaml  # on two processes"},
           .fields = describe(*config),
           .run = [config](const cli::Context& context) { return run_command(*config, context); }};
 }

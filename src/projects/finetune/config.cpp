@@ -11,6 +11,7 @@ Fields describe(Config& c) {
   describe_input(c, fields);
   describe_adapter(c, fields);
   describe_training(c, fields);
+  describe_optimizer(c, fields);
   describe_run(c, fields);
   return fields;
 }
@@ -27,6 +28,14 @@ void check(const Config& config) {
     fail(ErrorKind::kUserInput,
          "--warmup {} leaves none of the {} steps; give fewer steps, or a share below 1",
          config.warmup, config.steps);
+  if (config.patience > 0 && config.validate_every == 0)
+    fail(
+        ErrorKind::kUserInput,
+        "--patience {} counts validations, but there are none between the first and the last step; "
+        "give --validate-every too, such as 50",
+        config.patience);
+  if (config.nesterov && config.optimizer == "sgd" && config.momentum <= 0)
+    fail(ErrorKind::kUserInput, "--nesterov needs --momentum, such as 0.9");
 }
 
 }  // namespace toolkit::finetune

@@ -28,20 +28,32 @@ struct Config {
   double learning_rate = 2e-4;
   std::string schedule = "cosine";
   double warmup = 0.05;
+  double decay_share = 0.1;
   double epochs = 1;
   int steps = 0;
   int batch_tokens = 512;
+  int accumulate = 1;
   int max_length = 1024;
   bool share_prefix = true;
   double clip = 1.0;
-  double weight_decay = 0.0;
+  int patience = 0;
+  double min_delta = 0;
   int seed = 0;
+
+  std::string optimizer = "adamw";
+  double weight_decay = 0.0;
+  double lora_plus_ratio = 1;
+  double beta1 = -1, beta2 = -1;
+  double momentum = -1;
+  bool nesterov = false, relative_step = false;
 
   std::string compute = "f32";
   bool checkpoint_layers = false;
   int validate_every = 0;
   int save_every = 100;
+  int keep = 1;
   bool resume = false;
+  std::string resume_from;
   bool skip_bad_rows = false;
   int sample = 1;
 };

@@ -26,9 +26,19 @@ void describe_run(Config& c, Fields& fields) {
                     .help = "steps between checkpoints; 0: only at the end",
                     .group = group,
                     .minimum = 0});
+  fields.push_back({.name = "keep",
+                    .target = &c.keep,
+                    .help = "newest checkpoints that stay in --output; the best one stays as well",
+                    .group = group,
+                    .minimum = 1});
   fields.push_back({.name = "resume",
                     .target = &c.resume,
-                    .help = "go on with the run that was interrupted in --output",
+                    .help = "go on with the run that was interrupted in --output, from its newest "
+                            "checkpoint",
+                    .group = group});
+  fields.push_back({.name = "resume-from",
+                    .target = &c.resume_from,
+                    .help = "go on from this checkpoint folder (.../checkpoints/step-000123)",
                     .group = group});
   fields.push_back({.name = "skip-bad-rows",
                     .target = &c.skip_bad_rows,

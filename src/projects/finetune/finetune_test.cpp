@@ -12,6 +12,7 @@
 #include "engine/language_model.h"
 #include "engine/train/training_state.h"
 #include "mlx/mlx.h"
+#include "projects/finetune/checkpoints.h"
 #include "projects/finetune/config.h"
 #include "projects/finetune/page.h"
 #include "projects/finetune/run.h"
@@ -172,10 +173,90 @@ TEST_SUITE("recipe") {
     };
     CHECK_THROWS(run(config, log, true));
     CHECK_NOTHROW(checkpoint::load_adapter(config.output));
-    const auto state =
-        engine::load_training_state(fs::path(config.output) / "training_state.safetensors");
+    const Checkpoint checkpoint = find_checkpoint(config.output);
+    CHECK_NOTHROW(checkpoint::load_adapter(checkpoint.folder));
+    const auto state = engine::load_training_state(checkpoint.state());
     REQUIRE(state);
     CHECK(state->step == 3);
+  }
+}
+
+TEST_SUITE("recipe") {
+  TEST_CASE("every optimizer and schedule learns, interrupted or not") {
+    const Scratch scratch;
+    for (const char* optimizer : {"adamw8bit", "adafactor", "lion", "sgd", "muon"}) {
+      CAPTURE(optimizer);
+      Config config = scratch.config();
+      config.optimizer = optimizer;
+      config.schedule = "wsd";
+      config.accumulate = 2;
+      config.steps = 8;
+      config.sample = 0;
+      if (config.optimizer == "sgd") config.learning_rate = 1;
+      config.output = (scratch.folder / "whole").string();
+      TestLog log, first_log, second_log;
+      const Result whole = run(config, log, true);
+      CHECK(whole.training.validation_loss_after < whole.training.validation_loss_before);
+      CHECK(to_json(whole).at("optimizer") == optimizer);
+      CHECK(contains(to_page(config, whole), "2 batches"));
+      const auto expected = checkpoint::load_adapter(config.output).tensors;
+
+      config.output = (scratch.folder / "parts").string();
+      first_log.at_step = [](int64_t step) {
+        if (step == 3) std::raise(SIGINT);
+      };
+      run(config, first_log, true);
+      InterruptGuard::clear();
+      config.resume = true;
+      run(config, second_log, true);
+      for (const auto& [name, array] : checkpoint::load_adapter(config.output).tensors)
+        CHECK(mx::array_equal(array, expected.at(name)).item<bool>());
+    }
+  }
+
+  TEST_CASE("a run without improvement stops early and its best adapter is kept") {
+    const Scratch scratch;
+    Config config = scratch.config();
+    config.steps = 40;
+    config.validate_every = 2;
+    config.patience = 3;
+    config.min_delta = 100;  // only the first validation counts as an improvement
+    config.save_every = 0;
+    config.keep = 1;
+    TestLog log;
+    const Result result = run(config, log, true);
+    CHECK(result.training.stopped_early);
+    CHECK(result.training.steps == 8);
+    CHECK(to_json(result).at("stop_reason") == "early_stop");
+    CHECK(contains(to_page(config, result), "did not improve 3 times"));
+    CHECK(find_checkpoint(config.output).step == 8);
+    // Resumed, it stays stopped.
+    config.resume = true;
+    TestLog again;
+    CHECK(run(config, again, true).training.steps == 8);
+    CHECK(again.losses == 0);
+  }
+
+  TEST_CASE("a run goes on from a checkpoint of another folder and keeps that run's best") {
+    const Scratch scratch;
+    Config config = scratch.config();
+    config.save_every = 3;
+    config.validate_every = 3;
+    config.keep = 9;
+    TestLog log;
+    run(config, log, true);
+    const auto expected = checkpoint::load_adapter(config.output).tensors;
+    config.resume_from = config.output + "/checkpoints/step-000006";
+    config.output = (scratch.folder / "second").string();
+    TestLog second;
+    CHECK(run(config, second, true).training.steps == 12);
+    CHECK(second.losses == 6);
+    for (const auto& [name, array] : checkpoint::load_adapter(config.output).tensors)
+      CHECK(mx::array_equal(array, expected.at(name)).item<bool>());
+    std::ofstream(fs::path(config.data) / "train.jsonl", std::ios::app)
+        << R"({"messages": [{"role": "user", "content": "Name a colour."}, )"
+        << R"({"role": "assistant", "content": "The colour is grey."}]})" << "\n";
+    CHECK(contains(refusal(config), "training_data: was"));
   }
 }
 
@@ -202,10 +283,17 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal(config), "no/such/model"));
     config = scratch.config();
     config.resume = true;
-    CHECK(contains(refusal(config), "training_state"));
+    CHECK(contains(refusal(config), "no checkpoint in"));
     config = scratch.config();
     config.warmup = 12;
     CHECK(contains(refusal(config), "warmup"));
+    config = scratch.config();
+    config.patience = 2;
+    CHECK(contains(refusal(config), "--validate-every"));
+    config = scratch.config();
+    config.optimizer = "sgd";
+    config.nesterov = true;
+    CHECK(contains(refusal(config), "--momentum"));
   }
 
   TEST_CASE("empty, broken and fully cut data sets are refused by line") {

@@ -6,7 +6,7 @@
 namespace toolkit::finetune {
 
 std::string fingerprint(const Config& c, const engine::Batches& batches, int64_t steps,
-                        const std::string& compute) {
+                        int batches_per_step, const std::string& compute) {
   return Json{{"model", c.model},
               {"method", c.method},
               {"rank", c.rank},
@@ -24,14 +24,24 @@ std::string fingerprint(const Config& c, const engine::Batches& batches, int64_t
               {"learning_rate", c.learning_rate},
               {"schedule", c.schedule},
               {"warmup", c.warmup},
+              {"decay_share", c.decay_share},
               {"steps", steps},
               {"batch_tokens", c.batch_tokens},
+              {"batches_per_step", batches_per_step},
               {"max_length", c.max_length},
               {"clip", c.clip},
+              {"optimizer", c.optimizer},
               {"weight_decay", c.weight_decay},
+              {"lora_plus_ratio", c.lora_plus_ratio},
+              {"beta1", c.beta1},
+              {"beta2", c.beta2},
+              {"momentum", c.momentum},
+              {"nesterov", c.nesterov},
+              {"relative_step", c.relative_step},
               {"seed", c.seed},
               {"compute", compute},
               {"training_tokens", batches.tokens()},
+              {"training_data", batches.digest()},
               {"shared_prefix", batches.shape().prefix},
               {"batch_rows", batches.shape().rows},
               {"row_length", batches.shape().length}}

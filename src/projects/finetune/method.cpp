@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "engine/adapt.h"
 #include "engine/module_pattern.h"
+#include "projects/finetune/checkpoints.h"
 
 namespace toolkit::finetune {
 
@@ -74,7 +75,11 @@ void prepare_branches(const Config& config, models::Decoder& model,
   if (pissa) {
     notes.push_back(fmt::format(
         "PiSSA: the adapter is saved as LoRA of rank {} on the unchanged base", 2 * config.rank));
-    if (config.resume) engine::restore_frozen(model, checkpoint::load_adapter(config.output));
+    if (config.resume || !config.resume_from.empty()) {
+      const Checkpoint start =
+          find_checkpoint(config.resume_from.empty() ? config.output : config.resume_from);
+      engine::restore_frozen(model, checkpoint::load_adapter(start.folder));
+    }
   }
   if (config.method == "qlora") {
     const int packed = packed_layers(model);

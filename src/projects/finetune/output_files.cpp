@@ -39,29 +39,45 @@ void check_writable(const std::filesystem::path& folder) {
 }
 
 OutputFiles::OutputFiles(std::filesystem::path folder, checkpoint::Adapter form,
-                         std::function<Tensors(Tensors)> saved_form)
-    : folder_(std::move(folder)), form_(std::move(form)), saved_form_(std::move(saved_form)) {
+                         std::function<Tensors(Tensors)> saved_form, int keep)
+    : folder_(std::move(folder)),
+      form_(std::move(form)),
+      saved_form_(std::move(saved_form)),
+      checkpoints_(folder_, keep) {
   check_writable(folder_);
 }
 
-void OutputFiles::save(const engine::TrainingState& state, bool best) {
+void OutputFiles::save(const engine::TrainingState& state) {
   checkpoint::Adapter adapter = form_;
   adapter.tensors = saved_form_(state.parameters);
-  if (best) {
-    check_writable(folder_ / "best");
-    checkpoint::save_adapter(folder_ / "best", adapter);
-  }
+  checkpoints_.save(
+      state, [&](const std::filesystem::path& place) { checkpoint::save_adapter(place, adapter); });
   checkpoint::save_adapter(folder_, adapter);
-  engine::save_training_state(this->state(), state);
+}
+
+engine::TrainingState OutputFiles::resume(const std::filesystem::path& from) {
+  const Checkpoint start = find_checkpoint(from.empty() ? folder_ : from);
+  auto state = engine::load_training_state(start.state());
+  if (!state)
+    fail(ErrorKind::kNotFound, "{} has no training_state.safetensors", start.folder.string());
+  checkpoints_.start_at(start.step);
+  if (state->best_step < 0 || checkpoints_.of_step(state->best_step)) return *state;
+  const Checkpoint best =
+      state->best_step == start.step
+          ? start
+          : find_checkpoint(start.folder.parent_path() / checkpoint_name(state->best_step));
+  checkpoints_.adopt(best);
+  return *state;
 }
 
 bool OutputFiles::keep_best(int64_t best_step, int64_t last_step) {
-  const std::filesystem::path best = folder_ / "best";
-  const bool other = best_step >= 0 && best_step != last_step;
-  if (other) checkpoint::save_adapter(folder_, checkpoint::load_adapter(best));
-  std::error_code ignored;
-  std::filesystem::remove_all(best, ignored);
-  return other;
+  if (best_step < 0 || best_step == last_step) return false;
+  const auto best = checkpoints_.of_step(best_step);
+  if (!best)
+    fail(ErrorKind::kNotFound, "{} has no checkpoint of step {}, which was the best",
+         folder_.string(), best_step);
+  checkpoint::save_adapter(folder_, checkpoint::load_adapter(best->folder));
+  return true;
 }
 
 void OutputFiles::save_plot(const std::string& title,

@@ -9,15 +9,14 @@
 
 #include "core/checkpoint/adapter.h"
 #include "engine/train/training_state.h"
+#include "projects/finetune/checkpoints.h"
 
 namespace toolkit::finetune {
 
 /// What a run leaves in its folder:
 ///   adapters.safetensors, adapter_config.json   the adapter (mlx-lm's layout); while the run goes
-///   the
-///                                               last one saved, in the end the best one
-///   best/                                       the adapter with the lowest validation loss so far
-///   training_state.safetensors                  what --resume needs
+///   the last one saved, in the end the best one
+///   checkpoints/step-000123/                    the same with what --resume needs (Checkpoints)
 ///   run.json, metrics.jsonl, loss.svg
 /// Every file is replaced atomically: a kill or a full disk leaves the one before.
 class OutputFiles {
@@ -25,11 +24,16 @@ class OutputFiles {
   using Tensors = std::map<std::string, mx::array>;
 
   /// Creates the folder and tries to write in it. `form` is the adapter without its tensors;
-  /// `saved_form` makes them of what is trained (engine::adapter_tensors).
+  /// `saved_form` makes them of what is trained (engine::adapter_tensors); `keep` newest
+  /// checkpoints stay.
   OutputFiles(std::filesystem::path folder, checkpoint::Adapter form,
-              std::function<Tensors(Tensors)> saved_form);
+              std::function<Tensors(Tensors)> saved_form, int keep);
 
-  void save(const engine::TrainingState& state, bool best);
+  void save(const engine::TrainingState& state);
+  /// The state to go on from: that of the checkpoint `from` (or of the newest one in the run folder
+  /// `from`), or of the newest one here if it is empty. A best checkpoint of another folder is
+  /// brought here.
+  engine::TrainingState resume(const std::filesystem::path& from);
   /// At the end: makes the best adapter the adapter. False if the last one is the best.
   bool keep_best(int64_t best_step, int64_t last_step);
   void save_plot(const std::string& title, const std::vector<std::pair<double, double>>& training,
@@ -37,12 +41,12 @@ class OutputFiles {
 
   std::filesystem::path folder() const { return folder_; }
   std::filesystem::path plot() const { return folder_ / "loss.svg"; }
-  std::filesystem::path state() const { return folder_ / "training_state.safetensors"; }
 
  private:
   std::filesystem::path folder_;
   checkpoint::Adapter form_;
   std::function<Tensors(Tensors)> saved_form_;
+  Checkpoints checkpoints_;
 };
 
 /// The folder can be made and written: found out before anything costly. Throws Error(kIo).

@@ -43,6 +43,14 @@ std::string numbers(const Result& result) {
                fmt::format("{:.0f} tokens/s   ({} tokens, {} of them supervised, {} steps, {})",
                            t.tokens_per_second, grouped(t.tokens), grouped(t.supervised_tokens),
                            grouped(t.steps), shown_duration(result.total_seconds)));
+  if (const int batches = result.accumulate * result.processes; batches > 1)
+    page +=
+        line("effective batch",
+             fmt::format("{:.0f} tokens a step   ({} batches{}, {})",
+                         static_cast<double>(t.tokens) / static_cast<double>(t.steps), batches,
+                         result.processes > 1 ? fmt::format(" on {} processes", result.processes)
+                                              : std::string(),
+                         result.optimizer));
   if (result.shared_prefix > 0)
     page +=
         line("shared beginning",

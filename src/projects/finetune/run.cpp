@@ -21,33 +21,11 @@
 #include "projects/finetune/recorder.h"
 #include "projects/finetune/sample_answer.h"
 #include "projects/finetune/step_work.h"
+#include "projects/finetune/trainer_options.h"
 
 namespace toolkit::finetune {
 
 namespace {
-
-int64_t count_steps(const Config& config, const engine::Batches& batches) {
-  if (config.steps > 0) return config.steps;
-  return std::max<int64_t>(1, std::llround(std::ceil(config.epochs * batches.per_epoch() - 1e-9)));
-}
-
-engine::TrainerOptions trainer_options(const Config& config, int64_t steps,
-                                       const std::string& print) {
-  const double warmup =
-      config.warmup < 1 ? config.warmup * static_cast<double>(steps) : config.warmup;
-  return {.steps = steps,
-          .schedule = {.decay = optim::decay_from_name(config.schedule),
-                       .peak = config.learning_rate,
-                       .warmup_steps = static_cast<int>(std::llround(warmup)),
-                       .total_steps = static_cast<int>(steps)},
-          .optimizer_settings = {.weight_decay = config.weight_decay},
-          .clip = config.clip,
-          .validate_every = config.validate_every,
-          .save_every = config.save_every,
-          .loss = {.checkpoint_layers = config.checkpoint_layers,
-                   .regularization = regularization(config)},
-          .fingerprint = print};
-}
 
 // Weights that learn are not rounded to int8, so there is nothing to measure.
 tensor::Compute choose_compute_for(const Config& config) {
@@ -110,27 +88,47 @@ Data make_batches(const Config& config, const data::Splits& splits,
   return data;
 }
 
-engine::TrainingSummary train(const Config& config, models::Decoder& model, const Data& data,
-                              OutputFiles& files, Recorder& recorder, Result& result) {
-  const int64_t steps = count_steps(config, *data.train);
-  const std::string print = fingerprint(config, *data.train, steps, result.compute);
+/// What one process needs around the model while it trains.
+struct Job {
+  const Config& config;
+  const Data& data;
+  const distributed::ProcessGroup& processes;
+  OutputFiles* files;  // of the leader; null elsewhere
+  Recorder& recorder;
+};
+
+// Every process reads the checkpoint; the leader's folder gets what is missing in it.
+engine::TrainingState saved_state(const Job& job) {
+  const Config& config = job.config;
+  if (job.files) return job.files->resume(config.resume_from);
+  const std::string& from = config.resume_from.empty() ? config.output : config.resume_from;
+  const Checkpoint checkpoint = find_checkpoint(from);
+  auto state = engine::load_training_state(checkpoint.state());
+  if (!state)
+    fail(ErrorKind::kNotFound, "{} has no training_state.safetensors", checkpoint.folder.string());
+  return *state;
+}
+
+engine::TrainingSummary train(const Job& job, models::Decoder& model, Result& result) {
+  const Config& config = job.config;
+  Recorder& recorder = job.recorder;
+  const int batches = batches_per_step(config, job.processes);
+  const int64_t steps = count_steps(config, *job.data.train, batches);
+  engine::TrainerOptions options = trainer_options(config, steps);
+  options.fingerprint = fingerprint(config, *job.data.train, steps, batches, result.compute);
+  options.processes = &job.processes;
   recorder.steps = result.total_steps = steps;
   engine::Trainer trainer(
-      model, *data.train, data.valid.get(), trainer_options(config, steps, print),
+      model, *job.data.train, job.data.valid.get(), options,
       {.stepped = [&](const engine::StepReport& report) { recorder.stepped(report); },
        .validating = [&](int done, int total) { return recorder.validating(done, total); },
        .validated = [&](int64_t step, double loss) { recorder.validated(step, loss); },
-       .save = [&](const engine::TrainingState& state, bool best) { files.save(state, best); }});
-  if (config.resume) {
-    const auto state = engine::load_training_state(files.state());
-    if (!state)
-      fail(ErrorKind::kNotFound,
-           "--resume: {} has no training_state.safetensors; leave --resume out to start "
-           "a new run",
-           files.folder().string());
-    check_same_settings(state->fingerprint, print);
-    trainer.resume(*state);
-    result.notes.push_back(fmt::format("continued at step {} of {}", state->step, steps));
+       .save = [&](const engine::TrainingState& state, bool) { job.files->save(state); }});
+  if (config.resume || !config.resume_from.empty()) {
+    const engine::TrainingState state = saved_state(job);
+    check_same_settings(state.fingerprint, options.fingerprint);
+    trainer.resume(state);
+    result.notes.push_back(fmt::format("continued at step {} of {}", state.step, steps));
   }
   engine::TrainingSummary summary = trainer.run();
   if (recorder.bar) recorder.bar->finish();
@@ -151,6 +149,10 @@ void finish(const Config& config, OutputFiles& files, const Recorder& recorder, 
         fmt::format("validation was best at step {} ({:.4f}); that adapter was kept", t.best_step,
                     t.best_validation_loss));
   }
+  if (t.stopped_early)
+    result.notes.push_back(fmt::format(
+        "stopped at step {} of {}: the validation loss did not improve {} times in a row", t.steps,
+        result.total_steps, config.patience));
   if (t.skipped_steps > 0)
     result.notes.push_back(fmt::format(
         "{} steps had a gradient that is not a finite number and were left out", t.skipped_steps));
@@ -158,20 +160,26 @@ void finish(const Config& config, OutputFiles& files, const Recorder& recorder, 
                   recorder.validation);
 }
 
+void write_settings(const Config& config, report::RunLog& log) {
+  check_writable(config.output);
+  Config copy = config;
+  copy.resume_from.clear();  // repeats are of the run, not of where it was taken up
+  const Json settings = Json::parse(fields_to_json(describe(copy)));
+  log.parameters(settings);
+  // JSON is YAML: `--config <output>/settings.json` repeats or resumes the run.
+  write_file_atomically(std::filesystem::path(config.output) / "settings.json",
+                        settings.dump(2) + "\n");
+}
+
 }  // namespace
 
-Result run(const Config& config, report::RunLog& log, bool quiet) {
+Result run(const Config& config, report::RunLog& log, bool quiet,
+           const distributed::ProcessGroup& processes) {
   const auto begin = std::chrono::steady_clock::now();
   check(config);
   const data::Splits splits = read_rows(config);
   models::resolve_model(config.model);
-  check_writable(config.output);
-  Config copy = config;
-  const std::string settings = fields_to_json(describe(copy));
-  log.parameters(Json::parse(settings));
-  // JSON is YAML: `--config <output>/settings.json` repeats or resumes the run.
-  write_file_atomically(std::filesystem::path(config.output) / "settings.json",
-                        Json::parse(settings).dump(2) + "\n");
+  if (processes.leads()) write_settings(config, log);
 
   InterruptGuard interrupt;
   Result result;
@@ -188,20 +196,31 @@ Result run(const Config& config, report::RunLog& log, bool quiet) {
 
   const checkpoint::Adapter form = prepare_method(config, *model.decoder, result.notes);
   result.trainable_parameters = engine::TrainableParameters(*model.decoder).element_count();
-  OutputFiles files(config.output, form, [&](OutputFiles::Tensors trained) {
-    return engine::adapter_tensors(*model.decoder, std::move(trained));
-  });
+  result.optimizer = config.optimizer;
+  result.accumulate = config.accumulate;
+  result.processes = processes.size();
+  std::optional<OutputFiles> files;
+  if (processes.leads())
+    files.emplace(
+        config.output, form,
+        [&](OutputFiles::Tensors trained) {
+          return engine::adapter_tensors(*model.decoder, std::move(trained));
+        },
+        config.keep);
   Recorder recorder{.log = log, .quiet = quiet};
 
   // Every method begins with the base model's outputs.
-  if (config.sample > 0 && !config.resume)
+  const bool resumes = config.resume || !config.resume_from.empty();
+  if (config.sample > 0 && !resumes && processes.leads())
     result.sample = ask_base(model, splits, config.sample, result.notes);
-  result.training = train(config, *model.decoder, data, files, recorder, result);
-  finish(config, files, recorder, result);
+  result.training =
+      train({config, data, processes, files ? &*files : nullptr, recorder}, *model.decoder, result);
+  if (!files) return result;
+  finish(config, *files, recorder, result);
   if (result.sample && !result.training.interrupted) {
     // What lies in the folder answers: for branches also the form that generates fastest.
     if (result.best_is_not_last || config.method != "full")
-      engine::apply_adapter(*model.decoder, checkpoint::load_adapter(files.folder()));
+      engine::apply_adapter(*model.decoder, checkpoint::load_adapter(files->folder()));
     result.sample->tuned = answer(model, splits, config.sample);
   } else {
     result.sample.reset();
@@ -218,6 +237,9 @@ Result run(const Config& config, report::RunLog& log, bool quiet) {
 nlohmann::json to_json(const Result& result) {
   const engine::TrainingSummary& t = result.training;
   Json json = {{"status", t.interrupted ? "interrupted" : "succeeded"},
+               {"stop_reason", t.interrupted     ? "interrupted"
+                               : t.stopped_early ? "early_stop"
+                                                 : "finished"},
                {"adapter", result.adapter.string()},
                {"plot", result.plot.string()},
                {"method", result.method},
@@ -225,6 +247,10 @@ nlohmann::json to_json(const Result& result) {
                {"steps", t.steps},
                {"total_steps", result.total_steps},
                {"skipped_steps", t.skipped_steps},
+               {"optimizer", result.optimizer},
+               {"accumulate", result.accumulate},
+               {"processes", result.processes},
+               {"tokens_per_step", t.steps > 0 ? t.tokens / t.steps : 0},
                {"tokens", t.tokens},
                {"supervised_tokens", t.supervised_tokens},
                {"seconds", t.seconds},

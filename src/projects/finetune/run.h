@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/distributed/process_group.h"
 #include "core/report/run_log.h"
 #include "engine/train/trainer.h"
 #include "projects/finetune/config.h"
@@ -21,6 +22,8 @@ struct SampleAnswer {
 struct Result {
   engine::TrainingSummary training;
   int64_t total_steps = 0;
+  int accumulate = 1, processes = 1;  // batches of one step: their product
+  std::string optimizer;
   int64_t trainable_parameters = 0;
   int train_rows = 0, valid_rows = 0, truncated_rows = 0, unsupervised_rows = 0;
   double filled_share = 1;  // places that hold a token / places in the batches
@@ -40,8 +43,10 @@ struct Result {
 
 /// Fine-tunes a model: reads and checks the data, loads the model, trains, writes the adapter and
 /// the plot. Ctrl-C ends it early with everything saved. Draws a progress bar on stderr unless
-/// quiet.
-Result run(const Config& config, report::RunLog& log, bool quiet);
+/// quiet. Of several processes only the leader writes, draws and answers the sample; the Result of
+/// the others has no files.
+Result run(const Config& config, report::RunLog& log, bool quiet,
+           const distributed::ProcessGroup& processes = {});
 
 /// The result as the object --json prints and run.json keeps.
 nlohmann::json to_json(const Result& result);

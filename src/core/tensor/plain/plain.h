@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/tensor/adamw.h"
 #include "core/tensor/attention.h"
 #include "core/tensor/cross_entropy.h"
 #include "core/tensor/embedding.h"
@@ -29,8 +28,5 @@ mx::array dropout(const mx::array& x, float rate, uint64_t key);
 mx::array gather_rows(const mx::array& x, const mx::array& rows);
 mx::array linear_cross_entropy(const mx::array& hidden, const LinearTerms& head,
                                const mx::array& targets, const CrossEntropyOptions& options);
-AdamwResult adamw(std::span<const mx::array> parameters, std::span<const mx::array> gradients,
-                  std::span<const mx::array> first_moments,
-                  std::span<const mx::array> second_moments, const AdamwStep& step);
 
 }  // namespace toolkit::tensor::plain

@@ -45,39 +45,4 @@ mx::array linear_cross_entropy(const mx::array& hidden, const LinearTerms& head,
   return losses.size() == 1 ? losses[0] : mx::concatenate(losses, 0);
 }
 
-AdamwResult adamw(std::span<const mx::array> parameters, std::span<const mx::array> gradients,
-                  std::span<const mx::array> first_moments,
-                  std::span<const mx::array> second_moments, const AdamwStep& step) {
-  mx::array total = mx::array(0.0f);
-  for (const mx::array& gradient : gradients) total = mx::add(total, mx::sum(mx::square(gradient)));
-  const mx::array norm = mx::multiply(mx::sqrt(total), mx::array(step.gradient_scale));
-  mx::array factor = mx::array(step.gradient_scale);
-  if (step.max_norm > 0.0f)
-    factor = mx::multiply(
-        factor, mx::minimum(mx::array(1.0f),
-                            mx::divide(mx::array(step.max_norm), mx::add(norm, mx::array(1e-6f)))));
-  const mx::array finite = mx::isfinite(norm);
-  const float correction1 = 1.0f - std::pow(step.beta1, static_cast<float>(step.step));
-  const float correction2 = 1.0f - std::pow(step.beta2, static_cast<float>(step.step));
-  AdamwResult result{{}, {}, {}, norm};
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const mx::array gradient = mx::multiply(gradients[i], factor);
-    const mx::array m = mx::add(mx::multiply(first_moments[i], mx::array(step.beta1)),
-                                mx::multiply(gradient, mx::array(1.0f - step.beta1)));
-    const mx::array v = mx::add(mx::multiply(second_moments[i], mx::array(step.beta2)),
-                                mx::multiply(mx::square(gradient), mx::array(1.0f - step.beta2)));
-    const mx::array denominator =
-        mx::add(mx::sqrt(mx::divide(v, mx::array(correction2))), mx::array(step.eps));
-    const mx::array change = mx::divide(mx::divide(m, mx::array(correction1)), denominator);
-    const mx::array decayed =
-        mx::multiply(parameters[i], mx::array(1.0f - step.learning_rate * step.weight_decay));
-    const mx::array moved =
-        mx::subtract(decayed, mx::multiply(change, mx::array(step.learning_rate)));
-    result.parameters.push_back(mx::where(finite, moved, parameters[i]));
-    result.first_moments.push_back(mx::where(finite, m, first_moments[i]));
-    result.second_moments.push_back(mx::where(finite, v, second_moments[i]));
-  }
-  return result;
-}
-
 }  // namespace toolkit::tensor::plain
