@@ -4,48 +4,93 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "engine/train/trainable_parameters.h"
 
 namespace toolkit::finetune {
 
 namespace {
 
-// What a layer keeps of one token: residual and norm twice, the projections' inputs and outputs,
-// rotated queries, gate, up and their product.
-int64_t layer_floats(const models::DecoderConfig& m) {
-  const int64_t queries = int64_t{m.num_heads} * m.head_dim;
-  const int64_t keys = int64_t{m.num_kv_heads} * m.head_dim;
-  return 7 * int64_t{m.hidden_size} + 2 * queries + 2 * keys + 3 * int64_t{m.intermediate_size};
-}
+constexpr int64_t kStep = 64;  // tokens; what is proposed is a multiple of it
 
 double gigabytes(int64_t bytes) {
   return static_cast<double>(bytes) / 1e9;
 }
 
-}  // namespace
-
-int64_t step_bytes(const models::DecoderConfig& m, int64_t tokens, bool checkpoint_layers) {
-  const int64_t layer = layer_floats(m) * 4;
-  const int64_t token = checkpoint_layers
-                            ? int64_t{m.num_layers} * 2 * m.hidden_size * 4 + 2 * layer
-                            : int64_t{m.num_layers} * layer;
-  return tokens * token;
+int64_t bytes_of(const tensor::Weight& weight) {
+  auto bytes = static_cast<int64_t>(weight.data.nbytes());
+  if (weight.scales) bytes += static_cast<int64_t>(weight.scales->nbytes());
+  if (weight.biases) bytes += static_cast<int64_t>(weight.biases->nbytes());
+  return bytes;
 }
 
-void check_memory(const models::DecoderConfig& model, int64_t tokens, bool checkpoint_layers,
+// Of one trained value, by the optimizer's name.
+double state_bytes(const Config& config) {
+  if (config.optimizer == "adamw8bit") return 4 + 1 + 4.0 / 64;
+  if (config.optimizer == "lion" || config.optimizer == "muon") return 4;
+  if (config.optimizer == "sgd") return config.momentum > 0 ? 4 : 0;
+  if (config.optimizer == "adafactor") return 0;  // a row and a column of each matrix
+  return 8;
+}
+
+// What has to be found beside the model, which is loaded.
+int64_t beside_the_model(const models::DecoderConfig& model, engine::TrainingNeeds needs,
+                         int64_t places, bool checkpoint_layers) {
+  const double supervised_share =
+      needs.places > 0 ? static_cast<double>(needs.supervised) / static_cast<double>(needs.places)
+                       : 1.0;
+  needs.supervised = static_cast<int64_t>(supervised_share * static_cast<double>(places));
+  needs.places = places;
+  needs.checkpoint_layers = checkpoint_layers;
+  const engine::MemoryPlan plan = plan_memory(model, needs);
+  return plan.total() - plan.program - plan.weights;
+}
+
+}  // namespace
+
+engine::TrainingNeeds training_needs(const Config& config, models::Decoder& model,
+                                     const engine::Batches& batches, tensor::Compute compute) {
+  engine::TrainingNeeds needs{
+      .trained_elements = engine::TrainableParameters(model).element_count(),
+      .trains_weights = !model.trained().empty(),
+      .trained_layers = config.layers,
+      .places = batches.shape().tokens(),
+      .row_length = batches.shape().length,
+      .supervised = batches.supervised_tokens() / batches.per_epoch(),
+      .checkpoint_layers = config.checkpoint_layers,
+      .compute = compute};
+  for (const auto& [path, layer] : model.linears()) {
+    needs.weight_bytes += bytes_of(layer->weight);
+    needs.linear_elements += int64_t{layer->weight.rows()} * layer->weight.columns();
+    if (layer->lora) needs.branch_ranks += layer->lora->a.shape(1);
+  }
+  for (const models::ModelParameter& parameter : model.parameters())
+    if (parameter.kind == models::ModelParameter::Kind::kEmbedding)
+      needs.weight_bytes += static_cast<int64_t>(parameter.places[0]->nbytes());
+  if (model.config().tied_embeddings)
+    needs.linear_elements += int64_t{model.config().vocabulary_size} * model.config().hidden_size;
+  return needs;
+}
+
+void check_memory(const models::DecoderConfig& model, const engine::TrainingNeeds& needs,
                   int64_t available_bytes) {
-  const int64_t needed = step_bytes(model, tokens, checkpoint_layers);
-  if (available_bytes <= 0 || needed <= available_bytes) return;
-  const int64_t one = std::max<int64_t>(1, step_bytes(model, 1, checkpoint_layers));
-  const int64_t fits = available_bytes / one / 64 * 64;
+  const auto needed = [&](int64_t places, bool checkpoint_layers) {
+    return beside_the_model(model, needs, places, checkpoint_layers);
+  };
+  const bool checkpoint = needs.checkpoint_layers;
+  const int64_t asked = needed(needs.places, checkpoint);
+  if (available_bytes <= 0 || asked <= available_bytes) return;
+  const int64_t fixed = needed(0, checkpoint);
+  const int64_t one = std::max<int64_t>(1, (asked - fixed) / std::max<int64_t>(1, needs.places));
+  const int64_t fits = (available_bytes - fixed) / one / kStep * kStep;
   std::string ways;
-  if (fits >= 64)
+  if (fits >= kStep)
     ways = fmt::format("; --batch-tokens and --max-length of at most {} would fit", fits);
-  if (!checkpoint_layers && step_bytes(model, tokens, true) <= available_bytes)
+  if (!checkpoint && needed(needs.places, true) <= available_bytes)
     ways += ways.empty() ? "; --checkpoint-layers would fit" : ", or --checkpoint-layers";
-  if (ways.empty()) ways = "; choose a smaller model";
+  if (ways.empty()) ways = "; choose a smaller model, or a method that trains less";
   fail(ErrorKind::kOutOfMemory,
        "a step on {} tokens needs about {:.1f} GB beside the model, but {:.1f} GB are free{}",
-       tokens, gigabytes(needed), gigabytes(available_bytes), ways);
+       needs.places, gigabytes(asked), gigabytes(available_bytes), ways);
 }
 
 }  // namespace toolkit::finetune

@@ -58,9 +58,11 @@ std::string numbers(const Result& result) {
                          "tokens a step",
                          result.shared_prefix, grouped(result.computed_tokens_per_step),
                          static_cast<double>(t.tokens) / static_cast<double>(t.steps)));
-  page += line("peak memory", fmt::format("{:.2f} GB   (compute {}, batches {:.0f} % full)",
-                                          static_cast<double>(result.peak_rss_bytes) / 1e9,
-                                          result.compute, 100 * result.filled_share));
+  page += line("peak memory",
+               fmt::format("{:.2f} GB, {:.2f} planned   (compute {}, batches {:.0f} % full)",
+                           static_cast<double>(result.peak_rss_bytes) / 1e9,
+                           static_cast<double>(result.planned_memory.total()) / 1e9, result.compute,
+                           100 * result.filled_share));
   page += line("adapter", fmt::format("{}   ({}, {} parameters)", result.adapter.string(),
                                       result.method, grouped(result.trainable_parameters)));
   page += line("loss plot", result.plot.string());

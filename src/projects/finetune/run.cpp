@@ -191,11 +191,11 @@ Result run(const Config& config, report::RunLog& log, bool quiet,
   check_length(config, model.decoder->config());
   const Data data = make_batches(config, splits, model, result);
   result.linear_flops_per_step = linear_flops_per_step(*model.decoder, *data.train);
-  check_memory(model.decoder->config(), data.train->shape().tokens(), config.checkpoint_layers,
-               platform::available_memory_bytes());
-
   const checkpoint::Adapter form = prepare_method(config, *model.decoder, result.notes);
   result.trainable_parameters = engine::TrainableParameters(*model.decoder).element_count();
+  const engine::TrainingNeeds needs = training_needs(config, *model.decoder, *data.train, compute);
+  check_memory(model.decoder->config(), needs, platform::available_memory_bytes());
+  result.planned_memory = plan_memory(model.decoder->config(), needs);
   result.optimizer = config.optimizer;
   result.accumulate = config.accumulate;
   result.processes = processes.size();
@@ -257,6 +257,8 @@ nlohmann::json to_json(const Result& result) {
                {"total_seconds", result.total_seconds},
                {"tokens_per_second", t.tokens_per_second},
                {"peak_rss_bytes", result.peak_rss_bytes},
+               {"planned_bytes", result.planned_memory.total()},
+               {"planned_parts", nullptr},
                {"trainable_parameters", result.trainable_parameters},
                {"train_rows", result.train_rows},
                {"valid_rows", result.valid_rows},
@@ -270,6 +272,8 @@ nlohmann::json to_json(const Result& result) {
                {"validation_loss_after", nullptr},
                {"best_step", t.best_step},
                {"notes", result.notes}};
+  for (const auto& [part, bytes] : result.planned_memory.parts())
+    json["planned_parts"][part] = bytes;
   if (t.validated) {
     json["validation_loss_before"] = t.validation_loss_before;
     json["validation_loss_after"] = result.loss_of_adapter;

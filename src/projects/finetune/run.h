@@ -9,6 +9,7 @@
 
 #include "core/distributed/process_group.h"
 #include "core/report/run_log.h"
+#include "engine/plan/memory_plan.h"
 #include "engine/train/trainer.h"
 #include "projects/finetune/config.h"
 
@@ -34,7 +35,8 @@ struct Result {
   std::string compute;                   // what was used in the end
   double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;
-  double loss_of_adapter = 0;  // validation loss of what lies in the folder
+  engine::MemoryPlan planned_memory;  // what the peak was expected to be, and of what
+  double loss_of_adapter = 0;         // validation loss of what lies in the folder
   bool best_is_not_last = false;
   std::filesystem::path adapter, plot;
   std::optional<SampleAnswer> sample;
