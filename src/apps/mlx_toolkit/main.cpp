@@ -1,9 +1,11 @@
 #include "apps/mlx_toolkit/commands.h"
+#include "core/base/subprocess.h"
 #include "core/report/run_log.h"
 #include "core/tensor/backend.h"
 #include "projects/track/tracking_log.h"
 
 int main(int argc, char** argv) {
+  toolkit::end_with_parent();
   toolkit::tensor::initialize();
   toolkit::report::listen_to_runs(toolkit::track::track_run);
   return toolkit::cli::run_program(
