@@ -53,6 +53,7 @@ engine::TrainingNeeds training_needs(const Config& config, models::Decoder& mode
       .trained_elements = engine::TrainableParameters(model).element_count(),
       .trains_weights = !model.trained().empty(),
       .trained_layers = config.layers,
+      .optimizer_bytes = state_bytes(config),
       .places = batches.shape().tokens(),
       .row_length = batches.shape().length,
       .supervised = batches.supervised_tokens() / batches.per_epoch(),
