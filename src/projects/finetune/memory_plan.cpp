@@ -82,7 +82,10 @@ void check_memory(const models::DecoderConfig& model, const engine::TrainingNeed
   if (available_bytes <= 0 || asked <= available_bytes) return;
   const int64_t fixed = needed(0, checkpoint);
   const int64_t one = std::max<int64_t>(1, (asked - fixed) / std::max<int64_t>(1, needs.places));
-  const int64_t fits = (available_bytes - fixed) / one / kStep * kStep;
+  int64_t fits = (available_bytes - fixed) / one / kStep * kStep;
+  // The head's share does not grow evenly, so the straight line may be a little off.
+  while (fits >= kStep && needed(fits, checkpoint) > available_bytes) fits -= kStep;
+  while (fits >= 0 && needed(fits + kStep, checkpoint) <= available_bytes) fits += kStep;
   std::string ways;
   if (fits >= kStep)
     ways = fmt::format("; --batch-tokens and --max-length of at most {} would fit", fits);
