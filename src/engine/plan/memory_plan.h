@@ -24,7 +24,6 @@ struct TrainingNeeds {
   double optimizer_bytes = 8;   // per trained element; AdamW: two f32 moments
 
   int64_t places = 0;      // tokens of a batch, padding included
-  int64_t row_length = 0;  // tokens of one row
   int64_t supervised = 0;  // most supervised tokens of a batch
   bool checkpoint_layers = false;
   tensor::Compute compute = tensor::Compute::kFloat32;
@@ -45,8 +44,8 @@ struct MemoryPlan {
 };
 
 /// Adds up what a step on our CPU kernels keeps, from the shapes; no allocation, no measurement.
-/// `model` must be complete. Within 15 % of the peak measured on Linux for SmolLM2-135M and random
-/// Llamas of 1 to 7 thousand million parameters (bench/README.md).
+/// `model` must be complete. Within 15 % of the peaks measured on Linux for LoRA of SmolLM2-135M
+/// (memory_plan_test.cpp); other models were not measured yet.
 MemoryPlan plan_memory(const models::DecoderConfig& model, const TrainingNeeds& needs);
 
 }  // namespace toolkit::engine

@@ -55,7 +55,6 @@ engine::TrainingNeeds training_needs(const Config& config, models::Decoder& mode
       .trained_layers = config.layers,
       .optimizer_bytes = state_bytes(config),
       .places = batches.shape().tokens(),
-      .row_length = batches.shape().length,
       .supervised = batches.supervised_tokens() / batches.per_epoch(),
       .checkpoint_layers = config.checkpoint_layers,
       .compute = compute};
