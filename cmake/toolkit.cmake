@@ -21,6 +21,8 @@ function(toolkit_library name)
   if(TOOLKIT_TESTS AND ARG_TESTS)
     add_executable(${name}_test ${ARG_TESTS} ${CMAKE_SOURCE_DIR}/tests/test_main.cpp)
     target_link_libraries(${name}_test PRIVATE ${name} ${ARG_TEST_DEPENDS} doctest::doctest)
+    # A test's own code runs for an instant; optimizing it is half of its compile time, with sanitizers two thirds.
+    target_compile_options(${name}_test PRIVATE $<IF:$<CONFIG:Debug>,-O0,-O1>)
     target_compile_definitions(${name}_test PRIVATE
       TOOLKIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TOOLKIT_FIXTURES="${CMAKE_SOURCE_DIR}/tests/fixtures")
     toolkit_discover_tests(${name}_test)

@@ -17,6 +17,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/interrupt.h"
 
 extern char** environ;  // POSIX leaves the declaration to the program
 
@@ -81,6 +82,18 @@ void set_signals_and_group(SpawnSettings& settings, bool own_group) {
 
 int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// Waits for the end of a child; an interrupt that reaches only this process is passed on to it.
+int wait_passing_interrupts(Subprocess& child) {
+  const InterruptGuard guard;
+  bool passed_on = false;
+  std::optional<int> status;
+  while (!(status = child.poll())) {
+    if (InterruptGuard::requested() && !std::exchange(passed_on, true)) child.interrupt();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return *status;
 }
 
 nlohmann::json last_line(std::string text) {
@@ -153,7 +166,9 @@ nlohmann::json run_for_json(const std::vector<std::string>& argv,
     const std::string& name;
     ~Removed() { ::unlink(name.c_str()); }
   } removed{name};
-  const int status = Subprocess::start(argv, {.output = name, .log = log}).wait();
+  Subprocess child = Subprocess::start(argv, {.output = name, .log = log});
+  const int status = wait_passing_interrupts(child);
+  if (InterruptGuard::requested()) fail(ErrorKind::kIo, "interrupted; {} was ended", argv[0]);
   nlohmann::json result = last_line(read_file(name));
   if (status != 0 || !result.is_object())
     fail(ErrorKind::kIo, "{} ended with status {} and no result; the end of {}:\n{}", argv[0],

@@ -44,7 +44,8 @@ class Subprocess {
 
 /// Runs a program to its end and returns the JSON object that is the last line of its stdout. Its
 /// stderr goes to `log`. Throws Error(kNotFound) if it cannot be started, Error(kIo) with the end
-/// of the log if it fails or prints no JSON.
+/// of the log if it fails or prints no JSON. An interrupt of this process ends the program too, and
+/// Error(kIo) says so.
 nlohmann::json run_for_json(const std::vector<std::string>& argv, const std::filesystem::path& log);
 
 /// In a process that was started with `ends_with_parent`: a thread looks for the parent several

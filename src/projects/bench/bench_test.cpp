@@ -1,8 +1,14 @@
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "core/base/interrupt.h"
+#include "core/base/subprocess.h"
 #include "core/base/testing.h"
 #include "projects/bench/results.h"
 
@@ -13,6 +19,33 @@ namespace fs = std::filesystem;
 using testing::TestingFolder;
 
 TEST_SUITE("unit") {
+  TEST_CASE("an interrupt of the parent alone ends the child and the runs after it") {
+    const TestingFolder folder;
+    const fs::path started = folder.path / "started", ended = folder.path / "ended";
+    std::thread sender([&] {
+      while (!fs::exists(started)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ::kill(::getpid(), SIGINT);
+    });
+    Config config;
+    config.output = folder.path.string();
+    bool went_on = false;
+    const std::string script = "trap 'touch " + ended.string() + "; exit 1' INT; touch " +
+                               started.string() + "; while :; do sleep 0.02; done";
+    const std::vector<Run> runs = {
+        {"one", [&] { return run_for_json({"sh", "-c", script}, folder.path / "log"); }},
+        {"two", [&] {
+           went_on = true;
+           return nlohmann::json{{"speed", 2.0}};
+         }}};
+    const InterruptGuard guard;  // a signal that comes late must not end the test
+    CHECK_THROWS_WITH_AS(measure_runs(config, "x", {}, runs, [](const std::string&) {}),
+                         doctest::Contains("interrupted"), Error);
+    sender.join();
+    InterruptGuard::clear();
+    CHECK(fs::exists(ended));
+    CHECK_FALSE(went_on);
+  }
+
   TEST_CASE("results of other runs are kept, failures recorded, names checked") {
     const TestingFolder folder;
     Config config;

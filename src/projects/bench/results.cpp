@@ -8,6 +8,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/interrupt.h"
 #include "core/base/json.h"
 #include "core/platform/hardware.h"
 #include "core/report/table.h"
@@ -83,6 +84,7 @@ Json measure_runs(const Config& config, const std::string& name, const Json& set
     try {
       result = run.measure();
     } catch (const Error& error) {
+      if (InterruptGuard::requested()) throw;
       result = {{"error", error.what()}};
       results["ok"] = false;
     }
