@@ -16,7 +16,7 @@ namespace toolkit::tune {
 namespace {
 
 nlohmann::json run_command(Config& config, const cli::Context& context) {
-  Search search = prepare(config, platform::own_program());
+  Search search = prepare(config, platform::own_program(), model_limits(config.model));
   const report::OpenRun open =
       report::open_run({.kind = "tune", .folder = config.output, .resume = config.resume});
   try {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -9,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
 #include "core/base/progress.h"
+#include "engine/trials/child_run.h"
 #include "projects/tune/page.h"
 #include "projects/tune/plots.h"
 #include "projects/tune/trial_run.h"
@@ -37,10 +39,15 @@ Json identity(const Config& config, const Settings& fixed, const search::Space& 
           {"epochs", config.epochs}, {"steps", config.steps}};
 }
 
+bool has_dimension(const search::Space& space, const std::string& name) {
+  return std::any_of(space.dimensions().begin(), space.dimensions().end(),
+                     [&](const search::Dimension& one) { return one.name == name; });
+}
+
 /// Trials write no checkpoints and answer no question, unless asked to.
 void leave_out_what_costs(const Json& fields, Settings& settings) {
   for (const char* name : {"save-every", "sample"}) {
-    if (find_field(fields, name)) settings.try_emplace(name, "0");
+    if (trials::find_field(fields, name)) settings.try_emplace(name, "0");
   }
 }
 
@@ -64,7 +71,7 @@ void tidy(const Search& search) {
   for (size_t i = 0; i < search.trials.size(); ++i) {
     for (size_t round = 0; round < search.trials[i].rounds.size(); ++round) {
       if (!best || best->trial != i || best->round != round)
-        remove_weights(search.folder({i, round}));
+        trials::remove_weights(search.folder({i, round}));
     }
   }
 }
@@ -122,7 +129,7 @@ void write_results(const Search& search, report::RunLog& log) {
         fmt::format("# Trial {} of a search: validation loss {:.4f} after {} of the steps. For "
                     "mlx-toolkit finetune --config.\n{}",
                     best->trial + 1, result.loss, shown_share(search.schedule, best->round),
-                    to_yaml(settings, search.fields)));
+                    trials::to_yaml(settings, search.fields)));
     log.artifact(search.file("best.yaml"), "the best settings");
   }
   write_file_atomically(search.file("trials.svg"), trials_svg(search));
@@ -146,7 +153,8 @@ Settings Search::settings(const Turn& turn) const {
     all["steps"] = fmt::format("{:.0f}", std::max(1.0, std::round(config.steps * share)));
   else
     all["epochs"] = fmt::format("{:.6g}", config.epochs * share);
-  for (auto& [name, text] : settings_of(space, trials[turn.trial].point)) all[name] = text;
+  for (auto& [name, text] : settings_of(space, trials[turn.trial].point))
+    all[name] = name == "epochs" ? fmt::format("{:.6g}", std::stod(text) * share) : text;
   return all;
 }
 
@@ -158,17 +166,24 @@ std::filesystem::path Search::file(const std::string& name) const {
   return std::filesystem::path(config.output) / name;
 }
 
-Search prepare(const Config& config, const std::string& program) {
+Search prepare(const Config& config, const std::string& program, const ModelLimits& limits) {
   check(config);
   const std::filesystem::path output = config.output;
   std::error_code error;
   std::filesystem::create_directories(output, error);
   if (error)
     fail(ErrorKind::kIo, "the output folder {} cannot be made: {}", config.output, error.message());
-  const Json fields = finetune_fields(program, output / "finetune-help.log");
+  files::FileLock lock = files::FileLock::take(output / "search.lock", files::LockMode::kExclusive,
+                                               "tune", std::chrono::milliseconds(0));
+  const Json fields = trials::finetune_fields(program, output / "finetune-help.log");
   std::filesystem::remove(output / "finetune-help.log", error);
-  Settings fixed = fixed_settings(config.settings, config.set, fields);
-  search::Space space = read_space(config.space, config.only, fixed, fields);
+  Settings fixed =
+      trials::fixed_settings(config.settings, config.set, fields, kSetBySearch, "tune");
+  search::Space space = read_space(config.space, config.only, fixed, fields, limits);
+  if (config.steps > 0 && has_dimension(space, "epochs"))
+    fail(ErrorKind::kUserInput,
+         "--steps gives every trial the same length; leave it out, or epochs "
+         "out of the space");
   const Json search = identity(config, fixed, space);
   std::vector<Trial> trials;
   TrialJournal journal = config.resume
@@ -183,7 +198,8 @@ Search prepare(const Config& config, const std::string& program) {
                        .rounds = config.rounds,
                        .keep_one_of = config.keep_one_of},
           .trials = std::move(trials),
-          .journal = std::move(journal)};
+          .journal = std::move(journal),
+          .lock = std::move(lock)};
 }
 
 void run(Search& search, const report::OpenRun& open, bool quiet) {
@@ -208,6 +224,7 @@ void run(Search& search, const report::OpenRun& open, bool quiet) {
   }
   bar.finish();
   write_results(search, *open.log);
+  search.lock.reset();
 }
 
 }  // namespace toolkit::tune

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "core/files/lock.h"
 #include "core/report/run_log.h"
 #include "projects/tune/config.h"
 #include "projects/tune/trial_journal.h"
+#include "projects/tune/trial_space.h"
 #include "projects/tune/trials.h"
 
 namespace toolkit::tune {
@@ -22,7 +24,8 @@ struct Search {
   Schedule schedule;
   std::vector<Trial> trials;  // more than none after --resume
   TrialJournal journal;
-  std::string status = "succeeded";  // or "interrupted"
+  std::optional<files::FileLock> lock;  // on the output folder, until run() is over
+  std::string status = "succeeded";     // or "interrupted"
 
   /// The settings of a round of a trial, without its output folder.
   Settings settings(const Turn& turn) const;
@@ -31,8 +34,9 @@ struct Search {
 };
 
 /// Checks everything against the finetune of `program` and opens `trials.jsonl`. Throws
-/// Error(kUserInput) with every misfit.
-Search prepare(const Config& config, const std::string& program);
+/// Error(kUserInput) with every misfit, Error(kIo) naming the process that searches in the same
+/// folder.
+Search prepare(const Config& config, const std::string& program, const ModelLimits& limits = {});
 
 /// Runs trials until the budget is spent or Ctrl-C, then writes `best.yaml` and the plots. A trial
 /// that fails is recorded with its reason and the search goes on; Error(kUserInput) if the first

@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <vector>
 
-#include "projects/tune/finetune_settings.h"
+#include "engine/trials/finetune_settings.h"
 #include "projects/tune/trials.h"
 
 namespace toolkit::tune {
+
+using trials::Settings;
 
 /// `trials.jsonl`: what the search is, in the first line, then a line for every round of a trial
 /// that ended. Each is on the disk before the next round starts, so that kill -9 loses at most the

@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <string>
 
-#include "projects/tune/finetune_settings.h"
+#include "engine/trials/finetune_settings.h"
 #include "projects/tune/trials.h"
 
 namespace toolkit::tune {
+
+using trials::Settings;
 
 struct TrialRun {
   std::string program;           // that has the command finetune
@@ -19,8 +21,5 @@ struct TrialRun {
 /// killed gives a result that says why. On Ctrl-C the child is asked to end; then `interrupted` is
 /// true and the result is not one.
 Result run_trial(const TrialRun& trial, const Json& finetune_fields, bool& interrupted);
-
-/// Removes the weights of a trial's folder; its record and plots stay.
-void remove_weights(const std::filesystem::path& folder);
 
 }  // namespace toolkit::tune

@@ -10,6 +10,9 @@
 #include "core/base/error.h"
 #include "core/base/fields.h"
 #include "core/base/settings_file.h"
+#include "core/checkpoint/model_files.h"
+#include "models/decoder.h"
+#include "models/resolve.h"
 
 namespace toolkit::tune {
 
@@ -19,18 +22,24 @@ using search::Dimension;
 using Texts = std::map<std::string, std::vector<std::string>>;
 
 /// Around finetune's defaults; learning rate and scale matter most.
-constexpr const char* kUsual = R"(learning_rate: 5e-5..1e-3 log
-rank: [4, 8, 16, 32, 64]
-alpha: [8, 16, 32, 64, 128]
-targets: [all, attention, mlp]
-layers: [8, 16, -1]
-warmup: 0..0.2
-dropout: [0, 0.05, 0.1]
-)";
+std::string usual_space(const ModelLimits& limits) {
+  std::vector<int> ranks = {4, 8, 16, 32, 64}, layers = {8, 16};
+  std::erase_if(ranks, [&](int one) { return limits.narrowest > 0 && one > limits.narrowest; });
+  std::erase_if(layers, [&](int one) { return limits.layers > 0 && one >= limits.layers; });
+  if (layers.empty() && limits.layers > 1) layers = {limits.layers / 2};
+  std::string yaml = "learning_rate: 5e-5..1e-3 log\n";
+  if (ranks.size() > 1) yaml += fmt::format("rank: [{}]\n", fmt::join(ranks, ", "));
+  yaml += "alpha: [8, 16, 32, 64, 128]\ntargets: [all, attention, mlp]\n";
+  if (!layers.empty()) yaml += fmt::format("layers: [{}, -1]\n", fmt::join(layers, ", "));
+  return yaml + "warmup: 0..0.2\ndropout: [0, 0.05, 0.1]\n";
+}
 
 /// A loss over other tokens cannot be compared, and the answer to a question changes nothing.
 bool can_be_searched(const std::string& name) {
-  return !is_set_by_search(name) && name != "max-length" && name != "sample";
+  if (name == "epochs") return true;
+  return std::find(std::begin(kSetBySearch), std::end(kSetBySearch), name) ==
+             std::end(kSetBySearch) &&
+         name != "max-length" && name != "sample";
 }
 
 Dimension range_of(const Json& field, const std::string& text, size_t dots,
@@ -47,8 +56,8 @@ Dimension range_of(const Json& field, const std::string& text, size_t dots,
     dimension.logarithmic = true;
     high.resize(high.size() - 4);
   }
-  check_value(field, low, where);
-  check_value(field, high, where);
+  trials::check_value(field, low, where);
+  trials::check_value(field, high, where);
   dimension.low = std::strtod(low.c_str(), nullptr);
   dimension.high = std::strtod(high.c_str(), nullptr);
   search::Space({dimension});  // an empty range is refused here, with the others' faults
@@ -60,7 +69,7 @@ Dimension dimension_of(const Json& field, const std::vector<std::string>& texts,
   const size_t dots = texts.size() == 1 ? texts[0].find("..") : std::string::npos;
   if (dots != std::string::npos) return range_of(field, texts[0], dots, where);
   for (size_t i = 0; i < texts.size(); ++i) {
-    check_value(field, texts[i], where);
+    trials::check_value(field, texts[i], where);
     if (std::find(texts.begin(), texts.begin() + static_cast<long>(i), texts[i]) !=
         texts.begin() + static_cast<long>(i))
       fail(ErrorKind::kUserInput, "{}: '{}' stands there twice", where, texts[i]);
@@ -68,7 +77,7 @@ Dimension dimension_of(const Json& field, const std::vector<std::string>& texts,
   return {.name = field["name"], .kind = Dimension::Kind::kChoice, .choices = texts};
 }
 
-Texts read_texts(const std::string& file, const Json& finetune_fields) {
+Texts read_texts(const std::string& file, const Json& finetune_fields, const ModelLimits& limits) {
   Texts texts;
   Fields fields;
   for (const Json& field : finetune_fields) {
@@ -83,7 +92,7 @@ Texts read_texts(const std::string& file, const Json& finetune_fields) {
        {"learning-rate", "rank", "alpha", "targets", "layers", "warmup", "dropout"}) {
     if (!texts.contains(name)) fields.push_back({.name = name, .target = &texts[name]});
   }
-  read_yaml_text(kUsual, "the usual space", "", fields);
+  read_yaml_text(usual_space(limits), "the usual space", "", fields);
   return texts;
 }
 
@@ -96,9 +105,20 @@ bool named(const std::vector<std::string>& names, const std::string& name) {
 
 }  // namespace
 
+ModelLimits model_limits(const std::string& model) {
+  const std::filesystem::path path = models::resolve_model(model);
+  const models::DecoderConfig config = models::decoder_config_from_json(
+      checkpoint::open_model_files(path)->config_json(), path.string());
+  return {.layers = config.num_layers,
+          .narrowest = std::min({config.hidden_size, config.intermediate_size,
+                                 config.num_heads * config.head_dim,
+                                 config.num_kv_heads * config.head_dim})};
+}
+
 search::Space read_space(const std::string& file, const std::vector<std::string>& only,
-                         const Settings& fixed, const Json& finetune_fields) {
-  const Texts texts = read_texts(file, finetune_fields);
+                         const Settings& fixed, const Json& finetune_fields,
+                         const ModelLimits& limits) {
+  const Texts texts = read_texts(file, finetune_fields, limits);
   const std::string source = file.empty() ? "the usual space" : file;
   std::vector<Dimension> dimensions;
   std::vector<std::string> faults;
@@ -118,7 +138,7 @@ search::Space read_space(const std::string& file, const std::vector<std::string>
     }
   }
   for (const std::string& name : only) {
-    const Json* field = find_field(finetune_fields, name);
+    const Json* field = trials::find_field(finetune_fields, name);
     const auto found = field ? texts.find((*field)["name"]) : texts.end();
     if (found == texts.end() || found->second.empty())
       faults.push_back("--only " + name + ": not a setting of the space");
@@ -131,7 +151,7 @@ search::Space read_space(const std::string& file, const std::vector<std::string>
 search::Point default_point(const search::Space& space, const Json& finetune_fields) {
   search::Point point(space.size());
   for (size_t i = 0; i < space.size(); ++i) {
-    const Json* field = find_field(finetune_fields, space.dimensions()[i].name);
+    const Json* field = trials::find_field(finetune_fields, space.dimensions()[i].name);
     const Json value = field ? field->value("default", Json()) : Json();
     const Json& one = value.is_array() && value.size() == 1 ? value[0] : value;
     if (!space.parse(i, one.is_string() ? one.get<std::string>() : one.dump(), point[i])) return {};

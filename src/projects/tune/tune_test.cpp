@@ -47,7 +47,8 @@ echo run >> "$here/calls"
 value() { sed -n "s/^$1: //p" "$2"; }
 out=$(value output "$3" | tr -d '"')
 echo "{\"id\": \"r$(wc -l < "$here/calls" | tr -d ' ')\", \"parent\": \"$MLX_TOOLKIT_PARENT_RUN\"}" > "$out/run.json"
-if [ -e "$here/hang" ]; then
+# An orphan of a search that was killed must not hang too.
+if [ -e "$here/hang" ] && [ "$(cat "$here/hang")" = "$PPID" ]; then
   touch "$here/hanging"
   trap 'echo "{\"status\": \"interrupted\"}"; exit 130' INT
   while :; do sleep 0.05; done
@@ -226,7 +227,7 @@ TEST_SUITE("unit") {
     const std::string journal = bench.text("out/trials.jsonl");
     CHECK(std::count(journal.begin(), journal.end(), '\n') >= 4);  // the search and three trials
 
-    bench.folder.write("hang", "");
+    bench.folder.write("hang", std::to_string(::getpid()));
     Config config = bench.config;
     config.resume = true;
     std::thread interrupt([&] {
@@ -263,12 +264,13 @@ TEST_SUITE("unit") {
     CHECK(contains(space("schedule: cosine..linear\n"), "takes a list"));
     CHECK(contains(space(""), "nothing to search"));
     const auto fixed = [&](const std::vector<std::string>& set) {
-      return refusal_of([&] { fixed_settings("", set, bench.fields()); });
+      return refusal_of(
+          [&] { trials::fixed_settings("", set, bench.fields(), kSetBySearch, "tune"); });
     };
     CHECK(contains(fixed({"rnk=4"}), "Did you mean 'rank'"));
     CHECK(contains(fixed({"rank=0"}), "below"));
     CHECK(contains(fixed({"share-prefix=maybe"}), "true or false"));
-    CHECK(contains(fixed({"steps=4"}), "set by the search"));
+    CHECK(contains(fixed({"steps=4"}), "set by tune itself"));
     CHECK(contains(fixed({"rank"}), "name=value"));
     CHECK(contains(
         refusal_of([&] { read_space(bench.config.space, {}, {{"rank", "4"}}, bench.fields()); }),
@@ -282,16 +284,59 @@ TEST_SUITE("unit") {
 
   TEST_CASE("tune: the usual space leaves out what is fixed or unknown to finetune") {
     const Bench bench;
-    const Settings fixed =
-        fixed_settings("", {"rank=4", "targets=q_proj", "v_proj"}, bench.fields());
+    const Settings fixed = trials::fixed_settings("", {"rank=4", "targets=q_proj", "v_proj"},
+                                                  bench.fields(), kSetBySearch, "tune");
     CHECK(fixed.at("targets") == "q_proj,v_proj");
     const search::Space space = read_space("", {}, fixed, bench.fields());
     REQUIRE(space.size() == 1);  // this finetune has no alpha, layers, warm-up, dropout
     CHECK(space.dimensions()[0].name == "learning-rate");
-    CHECK(to_yaml(fixed, bench.fields()) == "rank: 4\ntargets: [\"q_proj\",\"v_proj\"]\n");
-    CHECK(to_yaml({{"targets", "q_proj+v_proj"}}, bench.fields()) ==
+    CHECK(trials::to_yaml(fixed, bench.fields()) == "rank: 4\ntargets: [\"q_proj\",\"v_proj\"]\n");
+    CHECK(trials::to_yaml({{"targets", "q_proj+v_proj"}}, bench.fields()) ==
           "targets: [\"q_proj\",\"v_proj\"]\n");
     CHECK(read_space("", {"learning_rate"}, {}, bench.fields()).size() == 1);
+  }
+
+  TEST_CASE("tune: the usual space offers what the model can take") {
+    const std::string fields = R"([{"name": "rank", "type": "integer", "choices": [], "default": 8},
+      {"name": "layers", "type": "integer", "choices": [], "default": -1}])";
+    const auto offered = [&](const ModelLimits& limits) {
+      const search::Space space = read_space("", {}, {}, Json::parse(fields), limits);
+      std::string text;
+      for (const search::Dimension& one : space.dimensions())
+        text += fmt::format("{}: {}; ", one.name, fmt::join(one.choices, " "));
+      return text;
+    };
+    CHECK(offered({}) == "rank: 4 8 16 32 64; layers: 8 16 -1; ");
+    CHECK(offered({.layers = 16, .narrowest = 48}) == "rank: 4 8 16 32; layers: 8 -1; ");
+    CHECK(offered({.layers = 4, .narrowest = 64}) == "rank: 4 8 16 32 64; layers: 2 -1; ");
+    CHECK(offered({.layers = 1, .narrowest = 16}) == "rank: 4 8 16; ");
+    const ModelLimits llama =
+        model_limits((fs::path(TOOLKIT_FIXTURES) / "models" / "llama").string());
+    CHECK(llama.layers == 3);
+    CHECK(llama.narrowest == 16);
+  }
+
+  TEST_CASE("tune: epochs can be searched and a short round has its share of them") {
+    Bench bench;
+    bench.config.steps = 0;
+    bench.config.space = bench.folder.write("epochs.yaml", "epochs: [1, 3]\n").string();
+    Search search = prepare(bench.config, bench.program);
+    search.trials.push_back({.point = {1}, .rounds = {}});
+    CHECK(search.settings({0, 2}).at("epochs") == "3");
+    CHECK(search.settings({0, 1}).at("epochs") == "1");
+    search.lock.reset();
+    bench.config.output = (bench.folder.path / "other").string();
+    bench.config.steps = 90;
+    CHECK(contains(refusal_of([&] { prepare(bench.config, bench.program); }), "--steps"));
+  }
+
+  TEST_CASE("tune: a second search in a folder is refused while the first one runs") {
+    const Bench bench;
+    const Search first = prepare(bench.config, bench.program);
+    Config second = bench.config;
+    second.resume = true;
+    CHECK(contains(refusal_of([&] { prepare(second, bench.program); }, ErrorKind::kIo),
+                   fmt::format("held by process {} (tune)", ::getpid())));
   }
 
   TEST_CASE("tune: of three trials the best goes on and one reaches the end in any case") {

@@ -2,12 +2,13 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/json.h"
 
-namespace toolkit::tune {
+namespace toolkit::trials {
 
 /// Settings of `finetune` by name ("learning-rate"), as texts that a command line takes.
 using Settings = std::map<std::string, std::string>;
@@ -23,15 +24,13 @@ const Json* find_field(const Json& fields, const std::string& name);
 void check_value(const Json& field, const std::string& text, const std::string& where);
 
 /// Settings that every trial has: of a YAML file ("": none), then of `name=value` texts. Throws
-/// Error(kUserInput) naming a setting that finetune does not have, that the search sets itself, or
-/// whose value does not fit.
+/// Error(kUserInput) naming a setting that finetune does not have, that `command` sets itself
+/// (`reserved`), or whose value does not fit.
 Settings fixed_settings(const std::string& file, const std::vector<std::string>& assignments,
-                        const Json& fields);
-
-/// What the search sets for each trial, so that it can be neither fixed nor searched.
-bool is_set_by_search(const std::string& name);
+                        const Json& fields, std::span<const char* const> reserved,
+                        const std::string& command);
 
 /// A YAML file for `finetune --config`.
 std::string to_yaml(const Settings& settings, const Json& fields);
 
-}  // namespace toolkit::tune
+}  // namespace toolkit::trials

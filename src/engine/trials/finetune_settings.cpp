@@ -1,4 +1,4 @@
-#include "projects/tune/finetune_settings.h"
+#include "engine/trials/finetune_settings.h"
 
 #include <fmt/ranges.h>
 
@@ -11,12 +11,9 @@
 #include "core/base/nearest.h"
 #include "core/base/subprocess.h"
 
-namespace toolkit::tune {
+namespace toolkit::trials {
 
 namespace {
-
-constexpr const char* kSetBySearch[] = {"model", "data",   "output", "seed",
-                                        "steps", "epochs", "resume"};
 
 std::vector<std::string> split(const std::string& text, const std::string& marks) {
   std::vector<std::string> parts;
@@ -42,21 +39,29 @@ void check_number(const Json& field, const std::string& text, const std::string&
     fail(ErrorKind::kUserInput, "{}: {} is above finetune's largest, {}", where, text, high);
 }
 
-void put(Settings& settings, const Json& fields, const std::string& name, const std::string& value,
+/// What the settings of all trials are put together from.
+struct Assembly {
+  const Json& fields;
+  std::span<const char* const> reserved;
+  const std::string& command;
+  Settings settings;
+};
+
+void put(Assembly& all, const std::string& name, const std::string& value,
          const std::string& where) {
-  const Json* field = find_field(fields, name);
+  const Json* field = find_field(all.fields, name);
   if (!field) {
     std::vector<std::string> known;
-    for (const Json& one : fields) known.push_back(one["name"]);
+    for (const Json& one : all.fields) known.push_back(one["name"]);
     fail(ErrorKind::kUserInput, "{}: finetune has no setting '{}'.{}", where, name,
          did_you_mean(name, known));
   }
   const std::string full = (*field)["name"];
-  if (is_set_by_search(full))
-    fail(ErrorKind::kUserInput, "{}: {} is set by the search; see `mlx-toolkit tune --help`", where,
-         full);
+  if (std::find(all.reserved.begin(), all.reserved.end(), full) != all.reserved.end())
+    fail(ErrorKind::kUserInput, "{0}: {1} is set by {2} itself; see `mlx-toolkit {2} --help`",
+         where, full, all.command);
   check_value(*field, value, where);
-  settings[full] = value;
+  all.settings[full] = value;
 }
 
 }  // namespace
@@ -94,8 +99,9 @@ void check_value(const Json& field, const std::string& text, const std::string& 
 }
 
 Settings fixed_settings(const std::string& file, const std::vector<std::string>& assignments,
-                        const Json& fields) {
-  Settings settings;
+                        const Json& fields, std::span<const char* const> reserved,
+                        const std::string& command) {
+  Assembly all{fields, reserved, command, {}};
   if (!file.empty()) {
     std::map<std::string, std::vector<std::string>> texts;
     Fields targets;
@@ -104,7 +110,7 @@ Settings fixed_settings(const std::string& file, const std::vector<std::string>&
     read_yaml(file, targets, {});
     for (const auto& [name, parts] : texts) {
       if (!parts.empty())
-        put(settings, fields, name, fmt::format("{}", fmt::join(parts, ",")), file + ": " + name);
+        put(all, name, fmt::format("{}", fmt::join(parts, ",")), file + ": " + name);
     }
   }
   // A list was split at its commas: what has no '=' belongs to the one before.
@@ -119,14 +125,9 @@ Settings fixed_settings(const std::string& file, const std::vector<std::string>&
     const size_t equal = text.find('=');
     if (equal == std::string::npos || equal == 0)
       fail(ErrorKind::kUserInput, "--set: expected name=value, found '{}'", text);
-    put(settings, fields, text.substr(0, equal), text.substr(equal + 1), "--set " + text);
+    put(all, text.substr(0, equal), text.substr(equal + 1), "--set " + text);
   }
-  return settings;
-}
-
-bool is_set_by_search(const std::string& name) {
-  return std::find(std::begin(kSetBySearch), std::end(kSetBySearch), name) !=
-         std::end(kSetBySearch);
+  return std::move(all.settings);
 }
 
 std::string to_yaml(const Settings& settings, const Json& fields) {
@@ -146,4 +147,4 @@ std::string to_yaml(const Settings& settings, const Json& fields) {
   return yaml;
 }
 
-}  // namespace toolkit::tune
+}  // namespace toolkit::trials
