@@ -1,6 +1,7 @@
 #include "apps/mlx_toolkit/commands.h"
 
 #include "projects/bench/command.h"
+#include "projects/compare/command.h"
 #include "projects/data/command.h"
 #include "projects/evaluate/command.h"
 #include "projects/export/command.h"
@@ -18,12 +19,12 @@
 std::vector<toolkit::cli::Command> all_commands() {
   namespace tk = toolkit;
   return {
-      tk::finetune::finetune_command(), tk::launch::launch_command(),
-      tk::tune::tune_command(),         tk::generate::generate_command(),
-      tk::generate::chat_command(),     tk::evaluate::evaluate_command(),
-      tk::export_model::fuse_command(), tk::export_model::export_command(),
-      tk::track::runs_command(),        tk::data_check::data_command(),
-      tk::inspect::models_command(),    tk::inspect::doctor_command(),
-      tk::bench::bench_command(),
+      tk::finetune::finetune_command(),   tk::launch::launch_command(),
+      tk::tune::tune_command(),           tk::compare::compare_command(),
+      tk::generate::generate_command(),   tk::generate::chat_command(),
+      tk::evaluate::evaluate_command(),   tk::export_model::fuse_command(),
+      tk::export_model::export_command(), tk::track::runs_command(),
+      tk::data_check::data_command(),     tk::inspect::models_command(),
+      tk::inspect::doctor_command(),      tk::bench::bench_command(),
   };
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,14 @@ struct Bar {
   std::string text;  // behind the bar
 };
 
+/// A line across all bars that says how long they may be.
+struct BarLimit {
+  double value = 0;
+  std::string text;  // above the line
+};
+
 /// Horizontal bars, one a line, as a self-contained SVG, readable on light and dark pages.
-std::string to_svg(const std::string& title, const std::vector<Bar>& bars);
+std::string to_svg(const std::string& title, const std::vector<Bar>& bars,
+                   const std::optional<BarLimit>& limit = {});
 
 }  // namespace toolkit::report

@@ -48,7 +48,8 @@ ChildResult run_child(const ChildRun& child) {
   std::vector<std::string> argv = {child.program};
   argv.insert(argv.end(), child.arguments.begin(), child.arguments.end());
   argv.emplace_back("--json");
-  const auto begin = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
   Subprocess process =
       Subprocess::start(argv, {.output = output,
                                .log = log,
@@ -62,12 +63,19 @@ ChildResult run_child(const ChildRun& child) {
       result.interrupted = true;
       process.interrupt();
     }
+    const double passed = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (child.limit_seconds > 0 && passed > child.limit_seconds && !result.timed_out) {
+      result.timed_out = true;
+      process.interrupt();
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   result.interrupted = result.interrupted || InterruptGuard::requested();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   const Json object = last_object(read_file(output));
-  if (*status != 0 || !object.is_object() || object.contains("error"))
+  if (result.timed_out && object.is_object() && !object.contains("error"))
+    result.output = object;
+  else if (*status != 0 || !object.is_object() || object.contains("error"))
     result.error = reason(*status, object, log);
   else
     result.output = object;

@@ -15,6 +15,7 @@ struct ChildRun {
   std::vector<std::string> arguments;  // "finetune", "--config", ...; --json is added
   std::filesystem::path folder;        // for `<command>.json` and `<command>.log`; is there already
   std::string parent;                  // id of the run that starts it
+  double limit_seconds = 0;            // after that it is asked to end; 0: no limit
 };
 
 struct ChildResult {
@@ -22,6 +23,7 @@ struct ChildResult {
   std::string error;         // why it failed, in one line; "" if it did not
   double seconds = 0;        // from start to end, loading included
   bool interrupted = false;  // Ctrl-C: it was asked to end and `output` is not a result
+  bool timed_out = false;    // it reached limit_seconds; `output` says how far it came
 };
 
 /// Waits for it. On Ctrl-C the child is asked to end. It ends by itself when this process is

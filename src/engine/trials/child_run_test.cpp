@@ -51,6 +51,23 @@ TEST_SUITE("unit") {
     CHECK(contains(run_script(folder, "echo '{}'; exit 3").error, "status 3"));
   }
 
+  TEST_CASE("trials: a child that reaches its limit is asked to end and says how far it came") {
+    const TestingFolder folder;
+    const std::filesystem::path program =
+        folder.write("program",
+                     "#!/bin/sh\ntrap 'echo \"{\\\"steps\\\": 3}\"; exit 130' INT\n"
+                     "while :; do sleep 0.02; done\n");
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    const ChildResult result = run_child({.program = program.string(),
+                                          .arguments = {"finetune"},
+                                          .folder = folder.path,
+                                          .limit_seconds = 0.2});
+    CHECK(result.timed_out);
+    CHECK_FALSE(result.interrupted);
+    CHECK(result.output["steps"] == 3);
+    CHECK(result.error == "");
+  }
+
   TEST_CASE("trials: numbers that are not there are not numbers") {
     const Json object = Json::parse(R"({"valid_rows": 0, "a": 1.5, "b": "x"})");
     CHECK(number_in(object, "a") == 1.5);

@@ -40,10 +40,10 @@ TEST_SUITE("unit") {
     CHECK(result.split == "test");
     CHECK(result.rows == 3);
     CHECK(result.supervised_tokens > 5);
-    CHECK(result.model.loss.value > 3.0);  // random weights: near log(320)
-    CHECK(result.model.loss.value < 9.0);
-    CHECK(result.model.loss.low < result.model.loss.value);
-    CHECK(result.model.perplexity.value == doctest::Approx(std::exp(result.model.loss.value)));
+    CHECK(result.base->loss.value > 3.0);  // random weights: near log(320)
+    CHECK(result.base->loss.value < 9.0);
+    CHECK(result.base->loss.low < result.base->loss.value);
+    CHECK(result.base->perplexity.value == doctest::Approx(std::exp(result.base->loss.value)));
     CHECK_FALSE(result.tuned);
     const Result first =
         run({.model = kModel, .data = (folder.path / "test.jsonl").string(), .limit = 1}, true);
@@ -63,13 +63,13 @@ TEST_SUITE("unit") {
                   .adapter = (folder.path / "adapter").string()};
     const Result same = run(config, true);
     REQUIRE(same.tuned);
-    CHECK(same.tuned->loss.value == doctest::Approx(same.model.loss.value));
+    CHECK(same.tuned->loss.value == doctest::Approx(same.base->loss.value));
     CHECK(same.reduction->value == doctest::Approx(0.0).epsilon(1e-9));
     adapter.tensors.insert_or_assign(module + ".lora_b", mx::full({2, 32}, 3.0f));
     checkpoint::save_adapter(folder.path / "adapter", adapter);
     const Result changed = run(config, true);
     CHECK(std::abs(changed.reduction->value) > 1e-3);
-    CHECK(changed.model.loss.value == doctest::Approx(same.model.loss.value));
+    CHECK(changed.base->loss.value == doctest::Approx(same.base->loss.value));
   }
 
   TEST_CASE("bad input names file and line") {
@@ -111,7 +111,7 @@ TEST_SUITE("reference") {
         run({.model = sample.string(), .data = data.string(), .split = "train", .limit = 8}, true);
     CHECK(result.tokens == 511);
     CHECK(result.supervised_tokens == 208);
-    CHECK(result.model.loss.value == doctest::Approx(3.8444552).epsilon(1e-4));
+    CHECK(result.base->loss.value == doctest::Approx(3.8444552).epsilon(1e-4));
   }
 }
 

@@ -4,15 +4,20 @@
 #include <chrono>
 #include <filesystem>
 
+#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/checkpoint/adapter.h"
+#include "core/data/row_source.h"
 #include "core/data/samples.h"
 #include "engine/adapt.h"
+#include "engine/evaluate/answer_match.h"
+#include "engine/generate/row_answer.h"
 #include "engine/language_model.h"
 #include "engine/measure/choose_compute.h"
+#include "projects/evaluate/details.h"
 
 namespace toolkit::evaluate {
 
@@ -31,8 +36,8 @@ std::filesystem::path split_file(const Config& config, std::string& split) {
                                               ? std::vector<std::string>{"test", "valid", "train"}
                                               : std::vector<std::string>{config.split};
   for (const std::string& name : wanted) {
-    const std::filesystem::path file = path / (name + ".jsonl");
-    if (!std::filesystem::exists(file)) continue;
+    const std::filesystem::path file = data::find_data_file(path, name);
+    if (file.empty()) continue;
     split = name;
     return file;
   }
@@ -85,11 +90,64 @@ Quality quality_of(const std::vector<engine::RowLoss>& rows) {
   return {.loss = loss, .perplexity = engine::perplexity(loss)};
 }
 
+/// Rows of --data that can be asked, at most as many as --samples.
+std::vector<data::Row> asked_rows(const std::vector<data::Row>& rows, int count) {
+  std::vector<data::Row> asked;
+  for (const data::Row& row : rows) {
+    if (static_cast<int>(asked.size()) == count) break;
+    if (!engine::question_of(row).empty()) asked.push_back(row);
+  }
+  return asked;
+}
+
+/// What both models are judged by.
+struct Exam {
+  Samples samples;
+  std::vector<data::Row> asked;
+};
+
+Judgement judge(const engine::LanguageModel& model, const Exam& exam, const Result& result,
+                const Config& config, const std::string& label, bool quiet) {
+  Judgement judgement;
+  if (!exam.samples.list.empty()) judgement.rows = pass(model, exam.samples, config, label, quiet);
+  for (const Task& task : result.tasks)
+    judgement.tasks.push_back(answer_task(model, task, config, label, quiet));
+  engine::Generator generator(model);
+  for (const data::Row& row : exam.asked) {
+    judgement.said.push_back(engine::answer_row(generator, model, row, config.answer_tokens));
+    if (InterruptGuard::requested()) fail(ErrorKind::kUserInput, "interrupted");
+  }
+  return judgement;
+}
+
+std::vector<GenerationSample> samples_of(const Exam& exam, const Result& result) {
+  std::vector<GenerationSample> samples;
+  for (size_t i = 0; i < exam.asked.size(); ++i) {
+    const data::Row& row = exam.asked[i];
+    samples.push_back({.question = engine::question_of(row).back().content,
+                       .expected = engine::expected_answer(row)});
+    if (result.base_judgement) samples.back().base = result.base_judgement->said[i];
+    if (result.tuned_judgement) samples.back().tuned = result.tuned_judgement->said[i];
+  }
+  return samples;
+}
+
+void count_rows(const Samples& samples, Result& result) {
+  result.rows = static_cast<int>(samples.list.size());
+  result.truncated_rows = samples.truncated;
+  result.left_out_rows = samples.left_out;
+  for (const data::Sample& sample : samples.list) {
+    result.tokens += static_cast<int64_t>(sample.ids.size());
+    result.supervised_tokens += sample.supervised_count();
+    result.lines.push_back(sample.line);
+  }
+}
+
 }  // namespace
 
 std::vector<data::Row> read_split(const Config& config, std::string& split) {
   const std::filesystem::path file = split_file(config, split);
-  data::ReadResult read = data::read_rows(file);
+  data::ReadResult read = data::read_rows(file, data::Columns(config.columns));
   if (!read.bad.empty())
     fail(ErrorKind::kUserInput, "{}:{}: {}{}", read.bad[0].file, read.bad[0].line,
          read.bad[0].reason,
@@ -104,34 +162,45 @@ std::vector<data::Row> read_split(const Config& config, std::string& split) {
 }
 
 Result run(const Config& config, bool quiet) {
+  check(config);
   Result result;
-  const std::vector<data::Row> rows = read_split(config, result.split);
+  std::vector<data::Row> rows;
+  if (!config.data.empty()) rows = read_split(config, result.split);
+  for (const std::string& file : config.task)
+    result.tasks.push_back(read_task(file, config.task_columns, config.limit));
+  // A pattern that cannot be used is refused before the model is read.
+  engine::AnswerMatcher({.pattern = config.answer_pattern});
   std::optional<checkpoint::Adapter> adapter;
   if (!config.adapter.empty()) adapter = checkpoint::load_adapter(expanded_path(config.adapter));
   engine::LanguageModel model =
-      engine::load_language_model(config.model, engine::choose_compute(config.compute));
-  const Samples samples = tokenize(rows, model, config);
-  result.rows = static_cast<int>(samples.list.size());
-  result.truncated_rows = samples.truncated;
-  result.left_out_rows = samples.left_out;
-  for (const data::Sample& sample : samples.list) {
-    result.tokens += static_cast<int64_t>(sample.ids.size());
-    result.supervised_tokens += sample.supervised_count();
-  }
+      engine::load_language_model(config.model, engine::choose_compute(config.compute), {},
+                                  {.bits = config.base_bits, .group_size = config.quantize_group});
+  Exam exam{.asked = asked_rows(rows, config.samples)};
+  if (!rows.empty()) exam.samples = tokenize(rows, model, config);
+  count_rows(exam.samples, result);
 
   const InterruptGuard guard;
   const auto begin = std::chrono::steady_clock::now();
-  const std::vector<engine::RowLoss> base = pass(model, samples, config, "base", quiet);
-  result.model = quality_of(base);
+  if (!config.without_base)
+    result.base_judgement = judge(model, exam, result, config, adapter ? "base" : "model", quiet);
   if (adapter) {
     engine::apply_adapter(*model.decoder, *adapter);
-    const std::vector<engine::RowLoss> tuned = pass(model, samples, config, "tuned", quiet);
-    result.tuned = quality_of(tuned);
-    result.reduction = engine::loss_reduction(base, tuned);
+    result.tuned_judgement = judge(model, exam, result, config, "tuned", quiet);
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const int passes = (result.base_judgement ? 1 : 0) + (result.tuned_judgement ? 1 : 0);
   result.tokens_per_second =
-      static_cast<double>(result.tokens) * (adapter ? 2.0 : 1.0) / std::max(result.seconds, 1e-9);
+      static_cast<double>(result.tokens) * passes / std::max(result.seconds, 1e-9);
+  if (!rows.empty()) {
+    if (result.base_judgement) result.base = quality_of(result.base_judgement->rows);
+    if (result.tuned_judgement) result.tuned = quality_of(result.tuned_judgement->rows);
+    if (result.base && result.tuned)
+      result.reduction =
+          engine::loss_reduction(result.base_judgement->rows, result.tuned_judgement->rows);
+  }
+  result.samples = samples_of(exam, result);
+  if (!config.details.empty())
+    write_file_atomically(expanded_path(config.details), details_text(result));
   return result;
 }
 
