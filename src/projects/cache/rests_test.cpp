@@ -24,14 +24,17 @@ TEST_SUITE("unit") {
     home.write("hub/models--org--m/blobs/file.00112233.incomplete", "{}");
     home.write("ollama/manifests/.mlx-cache-0011223344556677", "x");
     const fs::path other = home.write("ollama/blobs/.mlx-cache-notes", "x");
+    home.write("ollama/.mlx-cache/host/library/m/.latest.json.part-12-0", "{");
+    const fs::path foreign = home.write("ollama/manifests/.latest.json.part-12-0", "{");
     home.write("lmstudio/models/org/m/.mlx-cache-8899aabbccddeeff", "x");
     fs::create_symlink(blob, home.path / "ollama/.mlx-cache-aaaaaaaaaaaaaaaa");
     const auto rests = find_rests(environment);
-    CHECK(rests.size() == 5);
+    CHECK(rests.size() == 6);
     remove_rests(rests);
     CHECK(find_rests(environment).empty());
     CHECK(fs::exists(half));
     CHECK(fs::exists(other));
+    CHECK(fs::exists(foreign));
     CHECK(fs::exists(blob));
     CHECK(!fs::exists(link));
     CHECK(find_rests({}).empty());
