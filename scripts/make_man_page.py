@@ -21,6 +21,7 @@ ENVIRONMENT = [
      "as huggingface_hub reads them; a token goes to the endpoint only and is written nowhere"),
     ("OLLAMA_MODELS, OLLAMA_HOST", "Ollama's store and server"),
     ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies; servers on this machine are asked directly"),
+    ("SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE", "certificates to trust instead of the system's, the first that is set"),
     ("NO_COLOR", "no colour in tables and errors"),
 ]
 FILES = [

@@ -46,7 +46,7 @@ struct RetryRules {
 
 struct ClientSettings {
   std::string user_agent = "mlx-cache";
-  std::string ca_file;            // empty: the system's
+  std::string ca_file;            // empty: SSL_CERT_FILE and its like, else the system's
   bool allow_plain_http = false;  // http to hosts other than loopback
   std::chrono::milliseconds connect_timeout{15000};
   /// No byte for that long ends an attempt; so do fewer than 1000 bytes a second over that time

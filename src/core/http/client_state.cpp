@@ -24,6 +24,9 @@ ExchangeLoop::ExchangeLoop() {
   start_curl();
   multi_ = curl_multi_init();
   if (!multi_) fail(ErrorKind::kOutOfMemory, "no memory for network transfers");
+  // A connection for each transfer over HTTP/2 too: ranges that share one share its congestion
+  // window and its losses, and are no faster than one.
+  check(curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING));
 }
 
 ExchangeLoop::~ExchangeLoop() {

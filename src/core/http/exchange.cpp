@@ -30,6 +30,15 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
+/// Certificates to trust instead of the system's: a company's proxy that ends TLS. Under the names
+/// that huggingface_hub, OpenSSL, Go's programs and curl know.
+std::string trusted_certificates(const ClientSettings& settings) {
+  if (!settings.ca_file.empty()) return settings.ca_file;
+  for (const char* name : {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
+    if (const char* value = std::getenv(name); value && *value) return value;
+  return "";
+}
+
 }  // namespace
 
 std::optional<std::string> find_header(const std::vector<Header>& headers, std::string_view name) {
@@ -55,7 +64,8 @@ Exchange::Exchange(const ClientSettings& settings, const Request& request, const
   set(handle_, CURLOPT_BUFFERSIZE, kReceiveBuffer);
   set(handle_, CURLOPT_TCP_KEEPALIVE, 1L);
   set(handle_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (!settings.ca_file.empty()) set(handle_, CURLOPT_CAINFO, settings.ca_file.c_str());
+  if (const std::string file = trusted_certificates(settings); !file.empty())
+    set(handle_, CURLOPT_CAINFO, file.c_str());
   set(handle_, CURLOPT_HEADERFUNCTION, &Exchange::take_header);
   set(handle_, CURLOPT_HEADERDATA, this);
   set(handle_, CURLOPT_WRITEFUNCTION, &Exchange::take_body);
@@ -196,6 +206,9 @@ std::string Exchange::trouble() {
                : fmt::format("too slow after {} bytes", body_bytes_);
   if (code_ == CURLE_OK) return "";
   if (code_ == CURLE_BAD_CONTENT_ENCODING) return "the compressed body is damaged";
+  if (code_ == CURLE_PEER_FAILED_VERIFICATION)
+    return fmt::format(
+        "{} (SSL_CERT_FILE names the certificates to trust, where a proxy has its own)", error_);
   if (headers_done_) return fmt::format("connection lost after {} bytes", body_bytes_);
   return error_[0] ? error_ : curl_easy_strerror(code_);
 }

@@ -70,7 +70,8 @@ class Server:
             [sys.executable, ROOT / "tests/cache/servers/hub_server.py", "--repos", repos, "--log", self.log,
              "--rules", self.rules, "--page", "3", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.hub = json.loads(self.process.stdout.readline())["hub"]
+        told = json.loads(self.process.stdout.readline())
+        self.hub, self.cdn = told["hub"], told["cdn"]
 
     def requests(self) -> list[dict]:
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []

@@ -318,6 +318,7 @@ def main() -> None:
     parser.add_argument("--private", nargs="*", default=[], help="repositories that only the token's owner sees")
     parser.add_argument("--gated", nargs="*", default=[], help="repositories whose terms only the token's owner accepted")
     parser.add_argument("--renamed", nargs="*", default=[], help="old/name=new/name")
+    parser.add_argument("--behind", nargs=2, metavar=("HUB", "CDN"), help="origins of a proxy before both: what links and redirects name")
     hub = Hub(parser.parse_args())
     servers = []
     for handler in (Handler, CdnHandler):
@@ -327,6 +328,8 @@ def main() -> None:
     # Two names of one machine are two origins; ports alone would be, too.
     hub.hub_origin, hub.cdn_origin = (f"http://127.0.0.1:{s.server_address[1]}" for s in servers)
     print(json.dumps({"hub": hub.hub_origin, "cdn": hub.cdn_origin}), flush=True)
+    if hub.options.behind:
+        hub.hub_origin, hub.cdn_origin = hub.options.behind
     sys.stdin.read()
 
 
