@@ -63,7 +63,9 @@ def main() -> int:
         if backend.returncode != 0:
             print("SKIPPED: scikit-build-core cannot be had here: " + backend.stderr.strip().split("\n")[-1])
             return 0
-        run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", place / "wheel", PROJECT)
+        # By the names that CMake finds itself, so that a compiler cache serves the wheel and the other builds.
+        compilers = {"CC": os.environ.get("CC", "cc"), "CXX": os.environ.get("CXX", "c++")}
+        run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", place / "wheel", PROJECT, env={**os.environ, **compilers})
         wheels = list((place / "wheel").glob("mlx_cache-*.whl"))
         check(len(wheels) == 1 and "-py3-none-" in wheels[0].name, f"one wheel for every Python 3: {wheels}")
         if options.installer == "pip":

@@ -128,11 +128,15 @@ std::string ModelName::uri() const {
   if (source == Source::kOllama) return "ollama://" + identifier;
   if (source == Source::kHuggingFace) {
     const HubName name = hub_name(*this);
-    if (name.revision == "main") return "hf://" + name.repository;
+    // An organisation of that name would be read as the kind of repository.
+    const bool like_kind =
+        name.repository.starts_with("models/") || name.repository.starts_with("model/");
+    const std::string repository = (like_kind ? "hf://models/" : "hf://") + name.repository;
+    if (name.revision == "main") return repository;
     std::string revision;
     for (const char letter : name.revision)
       revision += letter == '/' ? "%2F" : std::string(1, letter);
-    return "hf://" + name.repository + "@" + revision;
+    return repository + "@" + revision;
   }
   std::string path;
   for (const char letter : identifier) {

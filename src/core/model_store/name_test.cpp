@@ -33,6 +33,8 @@ TEST_SUITE("unit") {
     const auto hub = Source::kHuggingFace;
     check_name("hf://org/model", hub, "org/model", "hf--org--model");
     check_name("hf://models/org/model", hub, "org/model", "hf--org--model");
+    check_name("hf://models/models/x", hub, "models/x", "hf--models--x");
+    check_name("hf://models/model/x", hub, "model/x", "hf--model--x");
     check_name("hf://Org-1/My.Model_2", hub, "Org-1/My.Model_2", "hf--Org-1--My.Model_2");
     check_name("hf://org/model@main", hub, "org/model", "hf--org--model");
     check_name("hf://org/model@v1.0", hub, "org/model@v1.0", "hf--org--model@v1.0");

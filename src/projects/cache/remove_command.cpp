@@ -32,7 +32,7 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   model_store::FreedSpace space;
   space.add(session.layout().model_folder(model ? model->name : name));
   if (model && !dry_run)
-    confirm(fmt::format("Remove {} ({}, frees {})?", name.uri(),
+    confirm(fmt::format("Remove {} ({}, frees at least {})?", name.uri(),
                         files::shown_bytes(model->size_bytes), files::shown_bytes(space.bytes())),
             settings.options, context);
   uint64_t freed = space.bytes();
@@ -41,10 +41,13 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
     if (model) withdraw_everywhere(session, *model);
     freed = model_store::remove_model(session.registry(), session.layout(), name, settings.force);
   }
-  if (!context.quiet)
-    fmt::print("{} {}: {} {}\n", dry_run ? "Would remove" : "Removed", name.uri(),
-               files::shown_bytes(freed), dry_run ? "would be freed" : "freed");
-  if (!context.quiet && model && freed < model->size_bytes)
+  // Names that programs were shown go too, if nobody else uses them: known once they are gone.
+  if (!context.quiet && dry_run)
+    fmt::print("Would remove {}: at least {} would be freed\n", name.uri(),
+               files::shown_bytes(freed));
+  else if (!context.quiet)
+    fmt::print("Removed {}: {} freed\n", name.uri(), files::shown_bytes(freed));
+  if (!context.quiet && !dry_run && model && freed < model->size_bytes)
     fmt::print("The rest has other names (a program's store, another model) and stays.\n");
   return {{"model", name.uri()}, {"freed_bytes", freed}, {"dry_run", dry_run}};
 }
