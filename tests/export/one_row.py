@@ -95,13 +95,15 @@ def in_mlx_lm(run, adapter, expected) -> None:
 
 def in_llama_cpp(run, adapter, expected) -> None:
     from llama_cpp import Llama
-    for kind in ("auto", "f16", "q8_0"):
+    for kind in ("auto", "f16", "q8_0", "q4_0", "q4_1"):
         file = run.folder / f"{kind}.gguf"
         run("export", "--format", "gguf", "--type", kind, "--model", MODEL, "--adapter", adapter, "--output", file)
-        same(ours(run, "--model", file), expected, f"GGUF {kind}, read by us")
+        read = ours(run, "--model", file)
+        if not kind.startswith("q4"):  # four bits may cost a word; then both must lose the same one
+            same(read, expected, f"GGUF {kind}, read by us")
         llama = Llama(str(file), n_ctx=256, n_threads=2, verbose=False)
-        answer = llama.create_chat_completion(messages(), temperature=0, max_tokens=TOKENS)
-        same(answer["choices"][0]["message"]["content"], expected, f"GGUF {kind}, in llama.cpp")
+        answer = llama.create_chat_completion(messages(), temperature=0, max_tokens=TOKENS)["choices"][0]["message"]["content"]
+        toolkit.check(answer.strip() == read.strip(), f"GGUF {kind}, the same words from llama.cpp: {answer.strip()!r}")
     run("export", "--format", "gguf", "--model", MODEL, "--output", run.folder / "base.gguf")
     run("export", "--format", "gguf-adapter", "--model", MODEL, "--adapter", adapter, "--output",
         run.folder / "adapter.gguf")

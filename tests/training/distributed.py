@@ -4,6 +4,7 @@
     distributed.py build/release/bin/mlx-toolkit
 """
 
+import json
 import pathlib
 import signal
 import subprocess
@@ -30,6 +31,26 @@ def same_gradients(scene):
         print(f"{processes} processes: largest difference {gap:.2e} of {size:.2e}")
         assert gap < 1e-4 * size, (gap, size)
         assert abs(one["validation_loss_after"] - several["validation_loss_after"]) < 1e-4
+
+
+def same_preferences(scene):
+    """DPO on pairs: loss, metrics and gradients of two processes are those of one."""
+    data = scene.folder / "pairs"
+    data.mkdir()
+    for split, count in (("train", 40), ("valid", 6)):
+        rows = [{"prompt": f"Name colour {i}.", "chosen": f"Colour {i} is green{' indeed' * (i % 4)}.", "rejected": "No idea."}
+                for i in range(count)]
+        (data / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = ["--data", str(data), "--objective", "dpo", "--steps", "3", "--optimizer", "sgd", "--learning-rate", "0.1", "--schedule",
+                "constant", "--warmup", "0", "--clip", "0", "--batch-tokens", "192", "--json"]
+    one = scene.result(scene.run(*scene.words("pairs-one", *settings, "--accumulate", "2")))
+    two = scene.result(scene.run("launch", "-n", "2", "--", *scene.words("pairs-two", *settings)))
+    a, b = tensors(scene.folder / "pairs-one"), tensors(scene.folder / "pairs-two")
+    gap, size = largest_gap(a, b), largest(a)
+    print(f"DPO on 2 processes: largest difference {gap:.2e} of {size:.2e}")
+    assert gap < 1e-4 * size, (gap, size)
+    for name, value in one["validation_metrics_after"].items():
+        assert abs(value - two["validation_metrics_after"][name]) < 1e-3 * max(1, abs(value)), (name, one, two)
 
 
 def resumed_on_another_number(scene):
@@ -90,7 +111,7 @@ def over_ssh(scene):
 with tempfile.TemporaryDirectory() as folder:
     scene = Scene(sys.argv[1], folder)
     chosen = sys.argv[2:]
-    for case in (same_gradients, resumed_on_another_number, different_settings, one_dies, interrupted, over_ssh):
+    for case in (same_gradients, same_preferences, resumed_on_another_number, different_settings, one_dies, interrupted, over_ssh):
         if not chosen or case.__name__ in chosen:
             case(scene)
             print(f"{case.__name__}: ok", flush=True)

@@ -83,6 +83,7 @@ void append_sample(PackedBatch& batch, const SampleView& sample, int skipped, in
     if (i > 0 && sample.supervised(i)) {
       batch.predictors.push_back(at - 1);
       batch.targets.push_back(sample.id(i));
+      batch.owners.push_back(static_cast<int32_t>(batch.samples.size()) - 1);
     }
   }
   batch.tokens += length;
@@ -117,6 +118,7 @@ PackedBatch make_batch(const SampleSet& samples, std::span<const std::vector<int
         fail(ErrorKind::kInternal, "make_batch: row {} needs {} tokens, expected at most {}", row,
              used + own, row_length);
       }
+      batch.samples.push_back(index);
       append_sample(batch, sample, skipped, row * row_length, used, segment++);
       used += own;
     }

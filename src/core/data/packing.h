@@ -26,6 +26,8 @@ struct PackedBatch {
   std::vector<int32_t> predictors;  // flat positions whose next token is supervised
   std::vector<int32_t> targets;     // that next token, same length as predictors
   int tokens = 0;                   // real tokens, each sample counted whole, without padding
+  std::vector<int32_t> samples;     // indices of the samples in their set, row by row
+  std::vector<int32_t> owners;      // of each predictor: whose it is, as an index into `samples`
 };
 
 /// Throws Error(kInternal) if a row does not fit or samples do not share their first `prefix`

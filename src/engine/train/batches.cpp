@@ -16,29 +16,31 @@ constexpr uint64_t kOrderStream = 1000;  // of the seed; + epoch
 
 namespace {
 
-// Tokens of each sample behind the first `prefix` ones.
-std::vector<int> own_lengths(const data::SampleSet& samples, int prefix) {
-  std::vector<int> lengths;
-  for (const data::SampleView& sample : samples) lengths.push_back(sample.size() - prefix);
+// Tokens of each group of samples, the first `prefix` ones of a sample left out.
+std::vector<int> own_lengths(const data::SampleSet& samples, int prefix, int group) {
+  std::vector<int> lengths((samples.size() + group - 1) / group, 0);
+  for (size_t i = 0; i < samples.size(); ++i) lengths[i / group] += samples[i].size() - prefix;
   return lengths;
 }
 
 }  // namespace
 
-BatchShape choose_batch_shape(const data::SampleSet& samples, int batch_tokens, bool share_prefix) {
-  const std::vector<int> whole = own_lengths(samples, 0);
+BatchShape choose_batch_shape(const data::SampleSet& samples, int batch_tokens, bool share_prefix,
+                              int group) {
+  const std::vector<int> whole = own_lengths(samples, 0, group);
   const int longest = whole.empty() ? 1 : *std::max_element(whole.begin(), whole.end());
   const int batch_rows = std::max(1, batch_tokens / std::max(longest, kLongRow));
-  BatchShape shape{.rows = batch_rows, .length = std::max(longest, batch_tokens / batch_rows)};
+  BatchShape shape{
+      .rows = batch_rows, .length = std::max(longest, batch_tokens / batch_rows), .group = group};
   shape.prefix = share_prefix ? data::shared_prefix(samples) : 0;
   if (shape.prefix == 0) return shape;
 
   const size_t rows = data::pack_best_fit(whole, shape.length).size();
-  const std::vector<int> own = own_lengths(samples, shape.prefix);
+  const std::vector<int> own = own_lengths(samples, shape.prefix, group);
   const int64_t total = std::accumulate(own.begin(), own.end(), int64_t{0});
   const auto least =
       static_cast<int>((total + static_cast<int64_t>(rows) - 1) / static_cast<int64_t>(rows));
-  int room = std::max(longest - shape.prefix, least);
+  int room = std::max(*std::max_element(own.begin(), own.end()), least);
   while (data::pack_best_fit(own, room).size() > rows) ++room;
   shape.length = shape.prefix + room;
   return shape;
@@ -57,6 +59,9 @@ StepBatches batches_of_step(int64_t step, int per_epoch, int batches_per_step) {
 Batches::Batches(data::SampleSet samples, BatchShape shape, bool shuffled, uint64_t seed)
     : samples_(std::move(samples)), shape_(shape), shuffled_(shuffled), seed_(seed) {
   if (samples_.empty()) fail(ErrorKind::kInternal, "Batches: no samples");
+  if (shape_.group < 1 || samples_.size() % static_cast<size_t>(shape_.group) != 0)
+    fail(ErrorKind::kInternal, "Batches: {} samples are no groups of {}", samples_.size(),
+         shape_.group);
   // Packing depends on lengths only, so every epoch has as many rows as this one.
   rows_per_epoch_ = static_cast<int>(pack_epoch(0).size());
   per_epoch_ = (rows_per_epoch_ + shape_.rows - 1) / shape_.rows;
@@ -65,16 +70,20 @@ Batches::Batches(data::SampleSet samples, BatchShape shape, bool shuffled, uint6
 }
 
 std::vector<std::vector<int>> Batches::pack_epoch(int64_t epoch) const {
-  std::vector<int> order(samples_.size());
+  const std::vector<int> own = own_lengths(samples_, shape_.prefix, shape_.group);
+  std::vector<int> order(own.size());
   std::iota(order.begin(), order.end(), 0);
   Random random(seed_, kOrderStream + static_cast<uint64_t>(epoch));
   if (shuffled_) random.shuffle(order);
-  const std::vector<int> own = own_lengths(samples_, shape_.prefix);
   std::vector<int> lengths;
   for (int index : order) lengths.push_back(own[index]);
   std::vector<std::vector<int>> rows = data::pack_best_fit(lengths, shape_.length - shape_.prefix);
-  for (std::vector<int>& row : rows)
-    for (int& place : row) place = order[place];
+  for (std::vector<int>& row : rows) {
+    std::vector<int> members;
+    for (const int place : row)
+      for (int i = 0; i < shape_.group; ++i) members.push_back(order[place] * shape_.group + i);
+    row = std::move(members);
+  }
   if (shuffled_) random.shuffle(rows);
   return rows;
 }

@@ -11,11 +11,13 @@
 namespace toolkit::engine {
 
 /// The one shape every batch of a run has: rows x length tokens, padding included. What all samples
-/// begin with, `prefix` tokens, stands in each row once.
+/// begin with, `prefix` tokens, stands in each row once. Samples k * group, ..., k * group + group
+/// - 1 of the set stay side by side in a row: 2 for the two answers to a prompt.
 struct BatchShape {
   int rows = 1;
   int length = 0;
   int prefix = 0;
+  int group = 1;
   int64_t tokens() const { return int64_t{rows} * length; }
 };
 
@@ -24,7 +26,7 @@ struct BatchShape {
 /// (data::shared_prefix) allows while an epoch has no more of them: a step still sees about
 /// `batch_tokens` tokens, each sample counted whole, and computes fewer.
 BatchShape choose_batch_shape(const data::SampleSet& samples, int batch_tokens,
-                              bool share_prefix = false);
+                              bool share_prefix = false, int group = 1);
 
 /// The batches [begin, end) of an endless run over the epochs whose gradients make one step.
 struct StepBatches {
@@ -40,6 +42,7 @@ StepBatches batches_of_step(int64_t step, int per_epoch, int batches_per_step);
 /// epoch packs the samples anew, in another order; every sample stands in exactly one batch of it.
 class Batches {
  public:
+  /// Throws Error(kInternal) for no samples, or groups that are not complete.
   Batches(data::SampleSet samples, BatchShape shape, bool shuffled, uint64_t seed = 0);
 
   int per_epoch() const { return per_epoch_; }

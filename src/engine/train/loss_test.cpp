@@ -112,7 +112,7 @@ TEST_SUITE("unit") {
     double sum = 0;
     for (const data::Sample& sample : samples) sum += loss_sum(*model, alone(sample)).item<float>();
     const MeasuredLoss measured = measure_loss(*model, batches);
-    CHECK(measured.tokens == batches.supervised_tokens());
+    CHECK(measured.units == batches.supervised_tokens());
     CHECK(measured.sum == doctest::Approx(sum).epsilon(1e-5));
     CHECK_FALSE(measure_loss(*model, batches, [](int done, int) { return done < 2; }).complete);
   }

@@ -17,6 +17,13 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+// Of the sums of metrics, which are none or one array.
+std::vector<double> numbers_of(std::vector<mx::array> sums) {
+  if (sums.empty()) return {};
+  mx::eval(sums);
+  return {sums[0].data<float>(), sums[0].data<float>() + sums[0].size()};
+}
+
 }  // namespace
 
 std::vector<optim::ParameterRule> parameter_rules(const TrainableParameters& parameters,
@@ -70,41 +77,62 @@ void Trainer::resume(const TrainingState& state) {
   state_.optimizer.clear();
 }
 
+const Objective& Trainer::objective() const {
+  return options_.objective ? *options_.objective : supervised();
+}
+
+const Objective& Trainer::validation_objective() const {
+  return options_.validation_objective ? *options_.validation_objective : objective();
+}
+
 Trainer::Sums Trainer::sums_over(std::span<const int64_t> batches, const BatchSource& source) {
-  Sums sums{mx::array(0.0f), {}};
+  Sums sums{mx::array(0.0f), {}, {}};
   for (size_t i = 0; i < batches.size(); ++i) {
     const data::PackedBatch batch = source(batches[i]);
     LossOptions options = options_.loss;
     options.draw = batches[i] + 1;
-    auto [loss, gradients] = loss_and_gradients(model_, parameters_, batch, options);
-    sums.loss = i == 0 ? loss : mx::add(sums.loss, loss);
-    sums.gradients =
-        i == 0 ? std::move(gradients) : tensor::add_gradients(std::move(sums.gradients), gradients);
+    BatchGradients found = batch_gradients(model_, parameters_, batch, options, objective());
+    sums.loss = i == 0 ? found.loss : mx::add(sums.loss, found.loss);
+    if (i == 0) sums.metrics = found.metrics;
+    for (size_t k = 0; i > 0 && k < sums.metrics.size(); ++k)
+      sums.metrics[k] = mx::add(sums.metrics[k], found.metrics[k]);
+    sums.gradients = i == 0 ? std::move(found.gradients)
+                            : tensor::add_gradients(std::move(sums.gradients), found.gradients);
     sums.tokens += batch.tokens;
     sums.supervised += static_cast<double>(batch.predictors.size());
-    gradients.clear();
+    sums.units += objective().units(batch);
+    found.gradients.clear();
     if (i + 1 == batches.size()) break;
     // One set of sums lives between batches, no graph.
     std::vector<mx::array> outputs = sums.gradients;
     outputs.push_back(sums.loss);
+    outputs.insert(outputs.end(), sums.metrics.begin(), sums.metrics.end());
     mx::eval(std::move(outputs));
   }
-  if (batches.empty())
-    for (const mx::array& value : parameters_.values())
-      sums.gradients.push_back(mx::zeros(value.shape(), mx::float32));
+  if (!batches.empty()) return sums;
+  for (const mx::array& value : parameters_.values())
+    sums.gradients.push_back(mx::zeros(value.shape(), mx::float32));
+  if (const auto names = objective().metric_names(); !names.empty())
+    sums.metrics = {mx::zeros({static_cast<int>(names.size())}, mx::float32)};
   return sums;
 }
 
 void Trainer::sum_over_processes(Sums& sums) {
   if (processes_.alone()) return;
   sums.gradients = processes_.sum(std::move(sums.gradients));
-  const double own[] = {sums.loss.item<float>(), sums.tokens, sums.supervised,
-                        InterruptGuard::requested() ? 1.0 : 0.0};
+  std::vector<double> own = {sums.loss.item<float>(), sums.tokens, sums.supervised,
+                             InterruptGuard::requested() ? 1.0 : 0.0, sums.units};
+  const std::vector<double> metrics = numbers_of(sums.metrics);
+  own.insert(own.end(), metrics.begin(), metrics.end());
   const std::vector<double> all = processes_.sum(own);
   sums.loss = mx::array(static_cast<float>(all[0]));
   sums.tokens = all[1];
   sums.supervised = all[2];
   interrupt_seen_ = all[3] > 0;
+  sums.units = all[4];
+  if (metrics.empty()) return;
+  const std::vector<float> summed(all.begin() + 5, all.end());
+  sums.metrics = {mx::array(summed.data(), {static_cast<int>(summed.size())}, mx::float32)};
 }
 
 StepReport Trainer::step_on(std::span<const int64_t> batches, const BatchSource& source) {
@@ -114,10 +142,10 @@ StepReport Trainer::step_on(std::span<const int64_t> batches, const BatchSource&
 
   Sums sums = sums_over(batches, source);
   sum_over_processes(sums);
-  const double supervised = std::max(1.0, sums.supervised);
+  const double units = std::max(1.0, sums.units);
   optim::StepResult update = optimizer_->step(parameters_.values(), sums.gradients,
                                               {.learning_rate = report.learning_rate,
-                                               .gradient_scale = 1.0 / supervised,
+                                               .gradient_scale = 1.0 / units,
                                                .max_norm = options_.clip});
   // The model lets go of the old values before anything runs, so that their buffers are reused.
   parameters_.assign(update.parameters);
@@ -126,12 +154,14 @@ StepReport Trainer::step_on(std::span<const int64_t> batches, const BatchSource&
   std::vector<mx::array> outputs = parameters_.values();
   for (const auto& [name, array] : optimizer_->state()) outputs.push_back(array);
   outputs.push_back(sums.loss);
+  outputs.insert(outputs.end(), sums.metrics.begin(), sums.metrics.end());
   outputs.push_back(update.gradient_norm);
   mx::eval(std::move(outputs));
 
   report.tokens = static_cast<int>(sums.tokens);
   report.supervised_tokens = static_cast<int>(sums.supervised);
-  report.loss = sums.loss.item<float>() / supervised;
+  report.loss = sums.loss.item<float>() / units;
+  report.metrics = mean_metrics(objective(), numbers_of(sums.metrics), units);
   report.gradient_norm = update.gradient_norm.item<float>();
   report.skipped = !std::isfinite(report.gradient_norm);
   if (report.skipped) optimizer_->undo_count();
@@ -176,18 +206,21 @@ void Trainer::check_bad_steps(const StepReport& report) {
 }
 
 MeasuredLoss Trainer::measure() {
-  MeasuredLoss measured =
-      measure_loss(model_, *valid_,
-                   [&](int done, int total) {
-                     if (InterruptGuard::requested()) return false;
-                     return !events_.validating || events_.validating(done, total);
-                   },
-                   {.index = processes_.rank(), .of = processes_.size()});
+  MeasuredLoss measured = measure_loss(
+      model_, *valid_,
+      [&](int done, int total) {
+        if (InterruptGuard::requested()) return false;
+        return !events_.validating || events_.validating(done, total);
+      },
+      {.index = processes_.rank(), .of = processes_.size()}, validation_objective());
   if (processes_.alone()) return measured;
-  const double own[] = {measured.sum, static_cast<double>(measured.tokens),
-                        measured.complete ? 0.0 : 1.0};
+  std::vector<double> own = {measured.sum, measured.units, measured.complete ? 0.0 : 1.0};
+  own.insert(own.end(), measured.metric_sums.begin(), measured.metric_sums.end());
   const std::vector<double> all = processes_.sum(own);
-  return {.sum = all[0], .tokens = static_cast<int64_t>(all[1]), .complete = all[2] == 0};
+  return {.sum = all[0],
+          .units = all[1],
+          .metric_sums = {all.begin() + 3, all.end()},
+          .complete = all[2] == 0};
 }
 
 bool Trainer::validate() {
@@ -199,8 +232,14 @@ bool Trainer::validate() {
   }
   last_validated_ = state_.step;
   last_validation_loss_ = measured.mean();
-  if (state_.step == 0) state_.validation_loss_before = last_validation_loss_;
-  if (events_.validated) events_.validated(state_.step, last_validation_loss_);
+  last_validation_metrics_ =
+      mean_metrics(validation_objective(), measured.metric_sums, measured.units);
+  if (state_.step == 0) {
+    state_.validation_loss_before = last_validation_loss_;
+    state_.validation_metrics_before = last_validation_metrics_;
+  }
+  if (events_.validated)
+    events_.validated(state_.step, last_validation_loss_, last_validation_metrics_);
   // The untrained model is no candidate: there would be no adapter to keep.
   if (state_.step == 0) return false;
   count_improvement(last_validation_loss_);
@@ -208,6 +247,7 @@ bool Trainer::validate() {
   if (better) {
     state_.best_loss = last_validation_loss_;
     state_.best_step = state_.step;
+    state_.best_metrics = last_validation_metrics_;
   }
   return better;
 }
@@ -276,6 +316,9 @@ TrainingSummary Trainer::summary() const {
               warm_seconds_ > 0 ? static_cast<double>(warm_tokens_) / warm_seconds_ : 0,
           .validation_loss_before = state_.validation_loss_before,
           .validation_loss_after = last_validation_loss_,
+          .validation_metrics_before = state_.validation_metrics_before,
+          .validation_metrics_after = last_validation_metrics_,
+          .best_validation_metrics = state_.best_metrics,
           .best_validation_loss = state_.best_loss,
           .best_step = state_.best_step,
           .validated = last_validated_ >= 0,

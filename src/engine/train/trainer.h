@@ -9,7 +9,7 @@
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "engine/train/batches.h"
-#include "engine/train/loss.h"
+#include "engine/train/objective.h"
 #include "engine/train/trainable_parameters.h"
 #include "engine/train/training_state.h"
 #include "models/decoder.h"
@@ -30,7 +30,10 @@ struct TrainerOptions {
   int patience = 0;          // validations in a row without improvement end the run; 0: none do
   double min_delta = 0;      // what an improvement is at least
   LossOptions loss;          // its draw is chosen by the trainer
-  std::string fingerprint;   // kept in the state; see TrainingState
+  /// What is minimized, and what is measured on the validation rows; null: supervised(), and the
+  /// same as in training.
+  std::shared_ptr<const Objective> objective, validation_objective;
+  std::string fingerprint;  // kept in the state; see TrainingState
   /// Trains with these processes; null: alone. Must outlive the trainer.
   const distributed::ProcessGroup* processes = nullptr;
 };
@@ -42,7 +45,8 @@ std::vector<optim::ParameterRule> parameter_rules(const TrainableParameters& par
 
 struct StepReport {
   int64_t step = 0;  // 1, 2, ...
-  double loss = 0;   // mean over the step's supervised tokens, before the update
+  double loss = 0;   // mean over the step's units (Objective), before the update
+  Metrics metrics;   // of the objective, likewise
   double learning_rate = 0, gradient_norm = 0, seconds = 0;
   int tokens = 0, supervised_tokens = 0;  // of all processes, each sample counted whole
   bool skipped = false;                   // gradient was not finite: nothing changed
@@ -55,6 +59,7 @@ struct TrainingSummary {
   double tokens_per_second =
       0;  // real tokens, each sample counted whole; the first step of this process left out
   double validation_loss_before = 0, validation_loss_after = 0;
+  Metrics validation_metrics_before, validation_metrics_after, best_validation_metrics;
   double best_validation_loss = 0;
   int64_t best_step = -1;
   bool validated = false, interrupted = false;
@@ -65,16 +70,16 @@ struct TrainingSummary {
 struct TrainerEvents {
   std::function<void(const StepReport&)> stepped;
   std::function<bool(int done, int total)> validating;  // false stops the run like Ctrl-C
-  std::function<void(int64_t step, double loss)> validated;
+  std::function<void(int64_t step, double loss, const Metrics&)> validated;
   /// The state to keep; `best`: its validation loss is the lowest so far.
   std::function<void(const TrainingState&, bool best)> save;
 };
 
 /// Training of a decoder's trainable arrays (trainable_parameters.h) on packed batches. A step
 /// takes `accumulate` batches for each process; their gradients are summed and divided once by all
-/// supervised tokens, so that it equals a step on one large batch. The last step of an epoch takes
-/// what is left. Every process computes its share of a step's batches and ends with the same
-/// parameters; only the leader calls `save`.
+/// units (supervised tokens, or pairs), so that it equals a step on one large batch. The last step
+/// of an epoch takes what is left. Every process computes its share of a step's batches and ends
+/// with the same parameters; only the leader calls `save`.
 class Trainer {
  public:
   /// `valid` may be null. Both must outlive the trainer.
@@ -96,8 +101,9 @@ class Trainer {
   /// Sums over the batches of one step, its gradients in the order of the parameters.
   struct Sums {
     mx::array loss;
+    std::vector<mx::array> metrics;  // none, or one of (M)
     std::vector<mx::array> gradients;
-    double tokens = 0, supervised = 0;
+    double tokens = 0, supervised = 0, units = 0;
   };
   using BatchSource = std::function<data::PackedBatch(int64_t)>;
 
@@ -108,6 +114,8 @@ class Trainer {
   bool interrupt_agreed();
   MeasuredLoss measure();
   bool validate();
+  const Objective& objective() const;
+  const Objective& validation_objective() const;
   void count_improvement(double loss);
   bool out_of_patience() const;
   void save(bool best);
@@ -127,6 +135,7 @@ class Trainer {
   TrainingState state_;  // its arrays are filled when it is saved
   int64_t last_validated_ = -1;
   double last_validation_loss_ = 0;
+  Metrics last_validation_metrics_;
   bool interrupted_ = false;
   bool interrupt_seen_ = false;  // by any process, in the last step
   int bad_steps_ = 0;

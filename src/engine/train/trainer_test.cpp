@@ -167,7 +167,7 @@ TEST_SUITE("recipe") {
     options.save_every = 8;
     std::vector<int64_t> validated, saved, best;
     Trainer(*f.model, f.train, &f.valid, options,
-            {.validated = [&](int64_t step, double) { validated.push_back(step); },
+            {.validated = [&](int64_t step, double, const Metrics&) { validated.push_back(step); },
              .save =
                  [&](const TrainingState& state, bool is_best) {
                    saved.push_back(state.step);

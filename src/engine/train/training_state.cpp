@@ -43,6 +43,8 @@ void save_training_state(const std::filesystem::path& file, const TrainingState&
                        {"supervised_tokens", state.supervised_tokens},
                        {"validation_loss_before", state.validation_loss_before},
                        {"best_loss", state.best_loss},
+                       {"validation_metrics_before", state.validation_metrics_before},
+                       {"best_metrics", state.best_metrics},
                        {"best_step", state.best_step},
                        {"patience_loss", state.patience_loss},
                        {"stale_validations", state.stale_validations},
@@ -65,6 +67,10 @@ std::optional<TrainingState> load_training_state(const std::filesystem::path& fi
     state.supervised_tokens = json.at("supervised_tokens");
     state.validation_loss_before = json.at("validation_loss_before");
     state.best_loss = json.at("best_loss");
+    // Not in the states of earlier versions, which only knew losses.
+    state.validation_metrics_before =
+        json.value("validation_metrics_before", std::map<std::string, double>());
+    state.best_metrics = json.value("best_metrics", std::map<std::string, double>());
     state.best_step = json.at("best_step");
     state.patience_loss = json.at("patience_loss");
     state.stale_validations = json.at("stale_validations");

@@ -19,7 +19,8 @@ struct TrainingState {
   int64_t tokens = 0, supervised_tokens = 0;
   double validation_loss_before = 0;
   double best_loss = 0;
-  int64_t best_step = -1;         // -1: not validated yet
+  std::map<std::string, double> validation_metrics_before, best_metrics;  // see Objective
+  int64_t best_step = -1;                                                 // -1: not validated yet
   double patience_loss = 0;       // the last validation loss that counted as an improvement
   int64_t stale_validations = 0;  // since then
   std::string fingerprint;        // of the settings that decide what the steps are

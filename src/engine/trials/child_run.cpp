@@ -110,6 +110,7 @@ void remove_weights(const fs::path& folder) {
   for (const fs::directory_entry& entry : entries) {
     if (entry.path().extension() == ".safetensors") fs::remove(entry.path(), ignored);
   }
+  fs::remove_all(folder / "model", ignored);  // of --method full
 }
 
 }  // namespace toolkit::trials

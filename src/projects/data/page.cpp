@@ -125,7 +125,7 @@ std::string length_problems(const Survey& survey, int show) {
   return text;
 }
 
-std::string pair_lines(const Survey& survey, const std::vector<Duplicate>& pairs,
+std::string pair_lines(const Survey& survey, const std::vector<data::Duplicate>& pairs,
                        const char* relation, int show) {
   std::string text;
   for (size_t i = 0; i < pairs.size() && i < static_cast<size_t>(show); ++i) {
@@ -140,9 +140,9 @@ std::string pair_lines(const Survey& survey, const std::vector<Duplicate>& pairs
 
 std::string duplicate_problems(const Survey& survey, int show) {
   if (survey.duplicates.empty()) return "";
-  const auto leaks =
-      std::count_if(survey.duplicates.begin(), survey.duplicates.end(),
-                    [](const Duplicate& pair) { return pair.first.split != pair.again.split; });
+  const auto leaks = std::count_if(
+      survey.duplicates.begin(), survey.duplicates.end(),
+      [](const data::Duplicate& pair) { return pair.first.split != pair.again.split; });
   std::string text = fmt::format("\n{} (white space aside), {} between files{}:\n",
                                  counted(static_cast<int64_t>(survey.duplicates.size()),
                                          "row stands twice", "rows stand twice"),

@@ -114,8 +114,8 @@ Survey make_survey(const std::string& path, const data::Columns& columns, int ma
     survey.splits.push_back(std::move(split));
     rows.push_back(std::move(result.rows));
   }
-  survey.duplicates = find_duplicates(rows);
-  survey.leaks = find_leaks(rows);
+  survey.duplicates = data::find_duplicates(rows);
+  survey.leaks = data::find_leaks(rows);
   if (survey.tokens) survey.packing = pack_at_common_lengths(survey.splits[0].lengths, max_length);
   return survey;
 }

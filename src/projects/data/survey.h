@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/data/chat_rows.h"
+#include "core/data/duplicates.h"
 #include "core/data/samples.h"
-#include "projects/data/duplicates.h"
 
 namespace toolkit::data_check {
 
@@ -39,9 +39,9 @@ struct Survey {
   bool tokens = false;  // lengths are tokens; false: characters
   int max_length = 0;
   std::vector<SplitSurvey> splits;
-  std::vector<Duplicate> duplicates;   // Place::split counts in `splits`
-  std::vector<Duplicate> leaks;        // questions of train asked again in another split
-  std::vector<PackingSurvey> packing;  // of the training rows
+  std::vector<data::Duplicate> duplicates;  // data::Place::split counts in `splits`
+  std::vector<data::Duplicate> leaks;       // questions of train asked again in another split
+  std::vector<PackingSurvey> packing;       // of the training rows
 
   /// Rows that training could not use.
   int unusable() const;

@@ -43,9 +43,9 @@ json to_json(const SplitSurvey& split, bool tokens) {
   return result;
 }
 
-json pairs(const Survey& survey, const std::vector<Duplicate>& list) {
+json pairs(const Survey& survey, const std::vector<data::Duplicate>& list) {
   json result = json::array();
-  for (const Duplicate& pair : list) {
+  for (const data::Duplicate& pair : list) {
     result.push_back({{"file", survey.splits[pair.again.split].file},
                       {"line", pair.again.line},
                       {"first_file", survey.splits[pair.first.split].file},

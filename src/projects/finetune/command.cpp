@@ -51,7 +51,7 @@ nlohmann::json run_command(Config& config, const cli::Context& context) {
 cli::Command finetune_command() {
   const auto config = std::make_shared<Config>();
   return {.name = "finetune",
-          .summary = "teach a model from your rows (LoRA, QLoRA, DoRA, full)",
+          .summary = "teach a model from your rows (LoRA, QLoRA, DoRA, full; DPO, ORPO)",
           .description =
               "Trains an adapter (or with --method full the weights) on chat, prompt/completion or "
               "text rows and writes it in mlx-lm's layout, "
@@ -67,6 +67,8 @@ cli::Command finetune_command() {
                "'q_proj=16,mlp=4' --dropout 0.05",
                "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --method full --layers 4 "
                "--learning-rate 1e-5",
+               "mlx-toolkit finetune -m ./Qwen3-0.6B -d pairs.jsonl --objective dpo --beta 0.1 "
+               "--learning-rate 5e-5  # prompt, chosen, rejected",
                "mlx-toolkit finetune --config finetune.yaml --compute int8  # settings from a "
                "file, one changed",
                "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --accumulate 8 --schedule wsd "

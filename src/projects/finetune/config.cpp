@@ -3,12 +3,14 @@
 #include "core/base/error.h"
 #include "projects/finetune/config_groups.h"
 #include "projects/finetune/method.h"
+#include "projects/finetune/objective.h"
 
 namespace toolkit::finetune {
 
 Fields describe(Config& c) {
   Fields fields;
   describe_input(c, fields);
+  describe_objective(c, fields);
   describe_adapter(c, fields);
   describe_training(c, fields);
   describe_optimizer(c, fields);
@@ -19,6 +21,7 @@ Fields describe(Config& c) {
 void check(const Config& config) {
   Config copy = config;
   check_fields(describe(copy));
+  check_objective(config);
   check_method(config);
   if (config.layers == 0)
     fail(ErrorKind::kUserInput,

@@ -13,6 +13,10 @@ struct Config {
   std::vector<std::string> columns;
   double valid_share = 0.1;
 
+  std::string objective = "sft";
+  double beta = 0.1;
+  std::string loss_type = "sigmoid";
+
   std::string method = "lora";
   int rank = 8;
   double alpha = 16;

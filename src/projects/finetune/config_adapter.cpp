@@ -71,7 +71,8 @@ void describe_regularization(Config& c, Fields& fields) {
   fields.push_back(
       {.name = "label-smoothing",
        .target = &c.label_smoothing,
-       .help = "share of each target spread over all tokens, in the training loss only",
+       .help = "share of each target spread over all tokens, in the training loss only; of dpo see "
+               "--loss-type",
        .group = kGroup,
        .minimum = 0,
        .maximum = 0.99});

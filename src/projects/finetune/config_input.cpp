@@ -14,7 +14,7 @@ void describe_input(Config& c, Fields& fields) {
        .target = &c.data,
        .help =
            "folder with train.jsonl (and valid.jsonl, test.jsonl), or one file; .json, .csv, .tsv "
-           "and .parquet will do too",
+           "and .parquet will do too; several: a.jsonl:0.7,b.jsonl:0.3",
        .group = "Input and output",
        .short_name = "d",
        .required = true});

@@ -147,7 +147,8 @@ checkpoint::Adapter prepare_method(const Config& config, models::Decoder& model,
 engine::Regularization regularization(const Config& config) {
   return {.dropout = static_cast<float>(config.dropout),
           .neftune_alpha = static_cast<float>(config.neftune),
-          .label_smoothing = static_cast<float>(config.label_smoothing),
+          .label_smoothing =
+              config.objective == "sft" ? static_cast<float>(config.label_smoothing) : 0.0f,
           .seed = static_cast<uint64_t>(config.seed)};
 }
 

@@ -80,10 +80,10 @@ bool OutputFiles::keep_best(int64_t best_step, int64_t last_step) {
   return true;
 }
 
-void OutputFiles::save_plot(const std::string& title,
+void OutputFiles::save_plot(const std::string& title, const std::string& unit,
                             const std::vector<std::pair<double, double>>& training,
                             const std::vector<std::pair<double, double>>& validation) {
-  report::LinePlot plot{.title = title, .x_label = "step", .y_label = "loss (nats per token)"};
+  report::LinePlot plot{.title = title, .x_label = "step", .y_label = unit};
   if (!training.empty()) plot.series.push_back(smoothed(training));
   if (!validation.empty()) {
     report::Series points{.name = "validation", .markers = true};

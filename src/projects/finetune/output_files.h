@@ -17,6 +17,7 @@ namespace toolkit::finetune {
 ///   adapters.safetensors, adapter_config.json   the adapter (mlx-lm's layout); while the run goes
 ///   the last one saved, in the end the best one
 ///   checkpoints/step-000123/                    the same with what --resume needs (Checkpoints)
+///   model/    of --method full: the trained model as a Hugging Face folder (model_folder.h)
 ///   run.json, metrics.jsonl, loss.svg
 /// Every file is replaced atomically: a kill or a full disk leaves the one before.
 class OutputFiles {
@@ -36,7 +37,8 @@ class OutputFiles {
   engine::TrainingState resume(const std::filesystem::path& from);
   /// At the end: makes the best adapter the adapter. False if the last one is the best.
   bool keep_best(int64_t best_step, int64_t last_step);
-  void save_plot(const std::string& title, const std::vector<std::pair<double, double>>& training,
+  void save_plot(const std::string& title, const std::string& unit,
+                 const std::vector<std::pair<double, double>>& training,
                  const std::vector<std::pair<double, double>>& validation);
 
   std::filesystem::path folder() const { return folder_; }

@@ -31,10 +31,33 @@ std::string shortened(const std::string& text, size_t limit = 240) {
   return flat.substr(0, end) + " ...";
 }
 
+// Of DPO and ORPO: how often the better answer wins on the validation pairs.
+std::string preferences(const Result& result) {
+  const engine::Metrics &before = result.training.validation_metrics_before,
+                        &after = result.metrics_of_adapter;
+  const auto percent = [](const engine::Metrics& metrics, const char* name) {
+    const auto found = metrics.find(name);
+    return found == metrics.end() ? 0.0 : 100 * found->second;
+  };
+  return line("validation loss",
+              fmt::format("{:.4f} -> {:.4f}   ({}, {} pairs)",
+                          result.training.validation_loss_before, result.loss_of_adapter,
+                          result.objective, grouped(result.valid_rows))) +
+         line("chosen likelier", fmt::format("{:.1f} % -> {:.1f} % of the validation pairs",
+                                             percent(before, "ranking_accuracy"),
+                                             percent(after, "ranking_accuracy"))) +
+         line(
+             "reward",
+             fmt::format("higher for the chosen answer in {:.1f} %, by {:.2f} on average",
+                         percent(after, "reward_accuracy"), percent(after, "reward_margin") / 100));
+}
+
 std::string numbers(const Result& result) {
   const engine::TrainingSummary& t = result.training;
   std::string page;
-  if (t.validated && !t.interrupted)
+  if (t.validated && !t.interrupted && result.objective != "sft")
+    page += preferences(result);
+  else if (t.validated && !t.interrupted)
     page += line("validation loss",
                  fmt::format("{:.4f} -> {:.4f}   (perplexity {:.2f} -> {:.2f})",
                              t.validation_loss_before, result.loss_of_adapter,
@@ -63,8 +86,10 @@ std::string numbers(const Result& result) {
                            static_cast<double>(result.peak_rss_bytes) / 1e9,
                            static_cast<double>(result.planned_memory.total()) / 1e9, result.compute,
                            100 * result.filled_share));
-  page += line("adapter", fmt::format("{}   ({}, {} parameters)", result.adapter.string(),
+  page += line("adapter", fmt::format("{}   ({}{}, {} parameters)", result.adapter.string(),
+                                      result.objective == "sft" ? "" : result.objective + ", ",
                                       result.method, grouped(result.trainable_parameters)));
+  if (!result.model.empty()) page += line("model", result.model.string());
   page += line("loss plot", result.plot.string());
   for (const std::string& note : result.notes) page += line("note", note);
   return page;
@@ -105,6 +130,13 @@ std::string to_page(const Config& config, const Result& result) {
   if (result.sample) page += sample_part(*result.sample);
   const std::string question =
       result.sample ? shortened(result.sample->question, 60) : "Say hello.";
+  if (!result.model.empty())
+    return page + fmt::format(
+                      "\nTry next\n"
+                      "  mlx-toolkit chat --model {0}\n"
+                      "  mlx-toolkit generate --model {0} --prompt {1}\n"
+                      "  mlx-toolkit export --format gguf --model {0} --output model.gguf\n",
+                      quoted(result.model.string()), quoted(question));
   page += fmt::format(
       "\nTry next\n"
       "  mlx-toolkit chat --model {0} --adapter {1}\n"

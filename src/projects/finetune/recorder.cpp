@@ -15,6 +15,12 @@ void Recorder::stepped(const engine::StepReport& report) {
     average_loss = training.empty() ? report.loss : 0.9 * average_loss + 0.1 * report.loss;
     training.emplace_back(static_cast<double>(report.step), report.loss);
     log.metric("train_loss", report.step, report.loss);
+    for (const auto& [name, value] : report.metrics)
+      log.metric("train_" + name, report.step, value);
+    if (const auto accuracy = report.metrics.find("reward_accuracy");
+        accuracy != report.metrics.end())
+      average_accuracy =
+          training.size() == 1 ? accuracy->second : 0.9 * average_accuracy + 0.1 * accuracy->second;
   }
   if (tokens == 0) {
     first_tokens = report.tokens;
@@ -29,8 +35,11 @@ void Recorder::stepped(const engine::StepReport& report) {
   const double warm = seconds - first_seconds;
   const double rate = warm > 0 ? static_cast<double>(tokens - first_tokens) / warm
                                : report.tokens / std::max(report.seconds, 1e-9);
-  bar->update(report.step, fmt::format("loss {:.3f}  {:.0f} tok/s  {:.2f} GB", average_loss, rate,
-                                       static_cast<double>(platform::resident_bytes()) / 1e9));
+  const std::string accuracy =
+      report.metrics.empty() ? "" : fmt::format("  right {:.0f} %", 100 * average_accuracy);
+  bar->update(report.step,
+              fmt::format("loss {:.3f}{}  {:.0f} tok/s  {:.2f} GB", average_loss, accuracy, rate,
+                          static_cast<double>(platform::resident_bytes()) / 1e9));
 }
 
 bool Recorder::validating(int done, int total) {
@@ -39,10 +48,17 @@ bool Recorder::validating(int done, int total) {
   return true;
 }
 
-void Recorder::validated(int64_t step, double loss) {
+bool Recorder::asking_base(int done, int total) {
+  if (!reference_bar) reference_bar = std::make_unique<Progress>("asking the base", total, quiet);
+  reference_bar->update(done);
+  return true;
+}
+
+void Recorder::validated(int64_t step, double loss, const engine::Metrics& metrics) {
   validation_bar.reset();
   validation.emplace_back(static_cast<double>(step), loss);
   log.metric("validation_loss", step, loss);
+  for (const auto& [name, value] : metrics) log.metric("validation_" + name, step, value);
 }
 
 }  // namespace toolkit::finetune

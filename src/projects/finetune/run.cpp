@@ -17,6 +17,8 @@
 #include "projects/finetune/fingerprint.h"
 #include "projects/finetune/memory_plan.h"
 #include "projects/finetune/method.h"
+#include "projects/finetune/model_folder.h"
+#include "projects/finetune/objective.h"
 #include "projects/finetune/output_files.h"
 #include "projects/finetune/recorder.h"
 #include "projects/finetune/sample_answer.h"
@@ -59,22 +61,23 @@ struct Data {
 
 Data make_batches(const Config& config, const data::Splits& splits,
                   const engine::LanguageModel& model, Result& result) {
-  TokenizedSet train = tokenize(splits.train, "training", model, config.max_length);
-  TokenizedSet valid = tokenize(splits.valid, "validation", model, config.max_length);
+  TokenizedSet train = tokenize(splits.train, "training", model, config);
+  TokenizedSet valid = tokenize(splits.valid, "validation", model, config);
   note_rows(train, "training", splits.train.size(), config, result);
   note_rows(valid, "validation", splits.valid.size(), config, result);
   if (!splits.bad.empty())
     result.notes.push_back(
         fmt::format("{} rows that cannot be used were left out", splits.bad.size()));
-  result.train_rows = static_cast<int>(train.samples.size());
-  result.valid_rows = static_cast<int>(valid.samples.size());
+  const int group = learns_from_pairs(config) ? 2 : 1;
+  result.train_rows = static_cast<int>(train.samples.size()) / group;
+  result.valid_rows = static_cast<int>(valid.samples.size()) / group;
 
   Data data;
   const engine::BatchShape shape =
-      engine::choose_batch_shape(train.samples, config.batch_tokens, config.share_prefix);
+      engine::choose_batch_shape(train.samples, config.batch_tokens, config.share_prefix, group);
   if (!valid.samples.empty()) {
     const engine::BatchShape valid_shape =
-        engine::choose_batch_shape(valid.samples, config.batch_tokens, config.share_prefix);
+        engine::choose_batch_shape(valid.samples, config.batch_tokens, config.share_prefix, group);
     data.valid = std::make_unique<engine::Batches>(std::move(valid.samples), valid_shape, false);
   } else {
     result.notes.push_back(
@@ -118,11 +121,22 @@ engine::TrainingSummary train(const Job& job, models::Decoder& model, Result& re
   options.fingerprint = fingerprint(config, *job.data.train, steps, batches, result.compute);
   options.processes = &job.processes;
   recorder.steps = result.total_steps = steps;
+  const std::optional<Objectives> wanted =
+      objectives(config, model, *job.data.train, job.data.valid.get(), [&](int done, int total) {
+        return !InterruptGuard::requested() && recorder.asking_base(done, total);
+      });
+  recorder.reference_bar.reset();
+  if (!wanted) return {.interrupted = true};
+  options.objective = wanted->training;
+  options.validation_objective = wanted->validation;
   engine::Trainer trainer(
       model, *job.data.train, job.data.valid.get(), options,
       {.stepped = [&](const engine::StepReport& report) { recorder.stepped(report); },
        .validating = [&](int done, int total) { return recorder.validating(done, total); },
-       .validated = [&](int64_t step, double loss) { recorder.validated(step, loss); },
+       .validated =
+           [&](int64_t step, double loss, const engine::Metrics& metrics) {
+             recorder.validated(step, loss, metrics);
+           },
        .save = [&](const engine::TrainingState& state, bool) { job.files->save(state); }});
   if (config.resume || !config.resume_from.empty()) {
     const engine::TrainingState state = saved_state(job);
@@ -142,9 +156,11 @@ void finish(const Config& config, OutputFiles& files, const Recorder& recorder, 
   result.adapter = files.folder();
   result.plot = files.plot();
   result.loss_of_adapter = t.validation_loss_after;
+  result.metrics_of_adapter = t.validation_metrics_after;
   if (!t.interrupted && files.keep_best(t.best_step, t.steps)) {
     result.best_is_not_last = true;
     result.loss_of_adapter = t.best_validation_loss;
+    result.metrics_of_adapter = t.best_validation_metrics;
     result.notes.push_back(
         fmt::format("validation was best at step {} ({:.4f}); that adapter was kept", t.best_step,
                     t.best_validation_loss));
@@ -156,8 +172,10 @@ void finish(const Config& config, OutputFiles& files, const Recorder& recorder, 
   if (t.skipped_steps > 0)
     result.notes.push_back(fmt::format(
         "{} steps had a gradient that is not a finite number and were left out", t.skipped_steps));
-  files.save_plot(fmt::format("Fine-tuning {}", config.model), recorder.training,
-                  recorder.validation);
+  files.save_plot(
+      fmt::format("Fine-tuning {}", config.model),
+      learns_from_pairs(config) ? config.objective + " loss (per pair)" : "loss (nats per token)",
+      recorder.training, recorder.validation);
 }
 
 void write_settings(const Config& config, report::RunLog& log) {
@@ -177,12 +195,13 @@ Result run(const Config& config, report::RunLog& log, bool quiet,
            const distributed::ProcessGroup& processes) {
   const auto begin = std::chrono::steady_clock::now();
   check(config);
-  const data::Splits splits = read_rows(config);
+  Result result;
+  const data::Splits splits = read_rows(config, result.notes);
   models::resolve_model(config.model);
   if (processes.leads()) write_settings(config, log);
 
   InterruptGuard interrupt;
-  Result result;
+  result.objective = config.objective;
   result.method = method_name(config);
   const tensor::Compute compute = choose_compute_for(config);
   result.compute = tensor::compute_name(compute);
@@ -225,6 +244,10 @@ Result run(const Config& config, report::RunLog& log, bool quiet,
   } else {
     result.sample.reset();
   }
+  if (config.method == "full" && !result.training.interrupted) {
+    result.model = write_model_folder(config.model, result.adapter, quiet);
+    log.artifact(result.model, "the trained model");
+  }
   log.artifact(result.adapter / "adapters.safetensors", result.method + " adapter");
   log.artifact(result.plot, "training and validation loss");
   result.peak_rss_bytes = platform::peak_resident_bytes();
@@ -242,6 +265,8 @@ nlohmann::json to_json(const Result& result) {
                                                  : "finished"},
                {"adapter", result.adapter.string()},
                {"plot", result.plot.string()},
+               {"model", result.model.empty() ? Json() : Json(result.model.string())},
+               {"objective", result.objective},
                {"method", result.method},
                {"compute", result.compute},
                {"steps", t.steps},
@@ -277,6 +302,10 @@ nlohmann::json to_json(const Result& result) {
   if (t.validated) {
     json["validation_loss_before"] = t.validation_loss_before;
     json["validation_loss_after"] = result.loss_of_adapter;
+    if (!result.metrics_of_adapter.empty()) {
+      json["validation_metrics_before"] = t.validation_metrics_before;
+      json["validation_metrics_after"] = result.metrics_of_adapter;
+    }
   }
   if (result.sample)
     json["sample"] = {{"question", result.sample->question},

@@ -31,14 +31,17 @@ struct Result {
   int shared_prefix = 0;    // tokens all training rows begin with, computed once per packed row
   int64_t computed_tokens_per_step = 0;  // mean places in a batch, padding included
   double linear_flops_per_step = 0;      // see step_work.h
+  std::string objective;                 // "sft", "dpo", "orpo"
   std::string method;                    // "lora", "dora, rsLoRA", ...
   std::string compute;                   // what was used in the end
   double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;
-  engine::MemoryPlan planned_memory;  // what the peak was expected to be, and of what
-  double loss_of_adapter = 0;         // validation loss of what lies in the folder
+  engine::MemoryPlan planned_memory;   // what the peak was expected to be, and of what
+  double loss_of_adapter = 0;          // validation loss of what lies in the folder
+  engine::Metrics metrics_of_adapter;  // likewise; see engine::Objective
   bool best_is_not_last = false;
   std::filesystem::path adapter, plot;
+  std::filesystem::path model;  // of --method full: a Hugging Face folder of its own; else empty
   std::optional<SampleAnswer> sample;
   std::vector<std::string> notes;  // what the user should know, one line each
 };

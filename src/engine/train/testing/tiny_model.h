@@ -7,7 +7,7 @@
 #include "core/base/random.h"
 #include "core/data/samples.h"
 #include "engine/adapt.h"
-#include "engine/train/loss.h"
+#include "engine/train/objective.h"
 #include "models/decoder.h"
 #include "models/testing/memory_files.h"
 

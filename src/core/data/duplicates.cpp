@@ -1,10 +1,10 @@
-#include "projects/data/duplicates.h"
+#include "core/data/duplicates.h"
 
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
-namespace toolkit::data_check {
+namespace toolkit::data {
 namespace {
 
 void append_normalized(std::string_view text, std::string& key) {
@@ -90,4 +90,4 @@ std::vector<Duplicate> find_duplicates(std::span<const std::vector<data::Row>> s
   return found;
 }
 
-}  // namespace toolkit::data_check
+}  // namespace toolkit::data

@@ -6,7 +6,7 @@
 
 #include "core/data/chat_rows.h"
 
-namespace toolkit::data_check {
+namespace toolkit::data {
 
 /// Where a row stands: the split's index and the line in its file.
 struct Place {
@@ -27,4 +27,4 @@ std::vector<Duplicate> find_duplicates(std::span<const std::vector<data::Row>> s
 /// first split too, with another answer: what they measure was partly seen in training.
 std::vector<Duplicate> find_leaks(std::span<const std::vector<data::Row>> splits);
 
-}  // namespace toolkit::data_check
+}  // namespace toolkit::data

@@ -1,8 +1,8 @@
-#include "projects/data/duplicates.h"
+#include "core/data/duplicates.h"
 
 #include <doctest/doctest.h>
 
-namespace toolkit::data_check {
+namespace toolkit::data {
 namespace {
 
 data::Row chat(int line, const std::string& question, const std::string& answer) {
@@ -63,4 +63,4 @@ TEST_SUITE("unit") {
   }
 }
 
-}  // namespace toolkit::data_check
+}  // namespace toolkit::data
