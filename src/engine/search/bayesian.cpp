@@ -12,6 +12,8 @@ namespace toolkit::search {
 
 namespace {
 
+// Of a dimension's whole width: trials that differ by less give the same loss, or as good as.
+constexpr double kSamePoint = 0.02;
 constexpr int kRandomCandidates = 1000, kNearCandidates = 200, kClimbers = 5, kClimbSteps = 60;
 
 struct Scored {
@@ -45,21 +47,31 @@ std::vector<double> bounded_values(std::span<const Observation> observations) {
   return values;
 }
 
+bool is_same(const std::vector<double>& a, const std::vector<double>& b) {
+  for (size_t i = 0; i < a.size(); ++i)
+    if (std::abs(a[i] - b[i]) > kSamePoint) return false;
+  return true;
+}
+
 class Acquisition {
  public:
   Acquisition(const Space& space, std::span<const Observation> observations, uint64_t seed)
       : space_(space),
         process_(model_of(space, observations, seed)),
         tried_(points_of(observations)) {
-    for (const Point& point : tried_)
-      best_ = std::min(best_, process_.mean(trial_features(space_, point, 1)));
+    for (const Point& point : tried_) {
+      tried_features_.push_back(trial_features(space_, point, 1));
+      best_ = std::min(best_, process_.mean(tried_features_.back()));
+    }
   }
 
-  /// Minus infinity for a point that was tried: the same trial gives the same result.
+  /// Minus infinity for a point that was tried: nothing new would come of it.
   double operator()(const Point& point) const {
-    if (std::find(tried_.begin(), tried_.end(), point) != tried_.end())
+    const std::vector<double> features = trial_features(space_, point, 1);
+    if (std::any_of(tried_features_.begin(), tried_features_.end(),
+                    [&](const std::vector<double>& one) { return is_same(one, features); }))
       return -std::numeric_limits<double>::infinity();
-    const auto prediction = process_.predict(trial_features(space_, point, 1));
+    const auto prediction = process_.predict(features);
     return log_expected_improvement(best_, prediction.mean, prediction.deviation);
   }
 
@@ -79,6 +91,7 @@ class Acquisition {
   const Space& space_;
   GaussianProcess process_;
   std::vector<Point> tried_;
+  std::vector<std::vector<double>> tried_features_;
   double best_ = std::numeric_limits<double>::infinity();
 };
 

@@ -108,8 +108,11 @@ struct Exam {
 
 Judgement judge(const engine::LanguageModel& model, const Exam& exam, const Result& result,
                 const Config& config, const std::string& label, bool quiet) {
+  using Clock = std::chrono::steady_clock;
   Judgement judgement;
+  const auto begin = Clock::now();
   if (!exam.samples.list.empty()) judgement.rows = pass(model, exam.samples, config, label, quiet);
+  judgement.row_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   for (const Task& task : result.tasks)
     judgement.tasks.push_back(answer_task(model, task, config, label, quiet));
   engine::Generator generator(model);
@@ -188,9 +191,14 @@ Result run(const Config& config, bool quiet) {
     result.tuned_judgement = judge(model, exam, result, config, "tuned", quiet);
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  const int passes = (result.base_judgement ? 1 : 0) + (result.tuned_judgement ? 1 : 0);
+  double passes = 0, row_seconds = 0;
+  for (const auto* one : {&result.base_judgement, &result.tuned_judgement}) {
+    if (!*one) continue;
+    ++passes;
+    row_seconds += (*one)->row_seconds;
+  }
   result.tokens_per_second =
-      static_cast<double>(result.tokens) * passes / std::max(result.seconds, 1e-9);
+      static_cast<double>(result.tokens) * passes / std::max(row_seconds, 1e-9);
   if (!rows.empty()) {
     if (result.base_judgement) result.base = quality_of(result.base_judgement->rows);
     if (result.tuned_judgement) result.tuned = quality_of(result.tuned_judgement->rows);

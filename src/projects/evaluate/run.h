@@ -24,6 +24,7 @@ struct GenerationSample {
 /// What one model gave, row by row.
 struct Judgement {
   std::vector<engine::RowLoss> rows;
+  double row_seconds = 0.0;  // that they took
   std::vector<TaskAnswers> tasks;
   std::vector<std::string> said;  // to the rows of --samples
 };
