@@ -15,7 +15,7 @@ toolkit.enter_peers(PEER)
 PROMPT, TOKENS = "hello the", 12
 METHODS = {
     "lora": [],
-    "rslora": ["--rslora", "true"],
+    "rslora": ["--rslora"],
     "dora": ["--method", "dora"],
     "pissa": ["--init", "pissa"],
     "own ranks": ["--ranks", "q_proj=2,layers.1.mlp=6"],
