@@ -130,11 +130,26 @@ std::vector<std::string> attach_lora(models::Decoder& model, const LoraOptions& 
   return chosen;
 }
 
-int64_t train_fully(models::Decoder& model, int num_layers) {
+std::vector<BranchShape> branch_shapes(models::Decoder& model, const LoraOptions& options) {
+  const Choice choice(model, options);
+  std::vector<BranchShape> shapes;
+  for (const LayerModule& module : choice.modules())
+    if (choice.has(module))
+      shapes.push_back(
+          {module.linear->weight.columns(), module.linear->weight.rows(), choice.rank_of(module)});
+  return shapes;
+}
+
+std::set<std::string> fully_trained(models::Decoder& model, int num_layers) {
   const int first = first_layer(model, num_layers);
   std::set<std::string> names;
   for (const models::ModelParameter& parameter : model.parameters())
     if (num_layers < 0 || parameter.layer >= first) names.insert(parameter.name);
+  return names;
+}
+
+int64_t train_fully(models::Decoder& model, int num_layers) {
+  std::set<std::string> names = fully_trained(model, num_layers);
   remove_adapter(model);
   const int64_t grown = model.make_dense(names);
   model.set_trained(std::move(names));

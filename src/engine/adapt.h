@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,18 @@ struct LoraOptions {
 /// layers than there are, a pattern that no layer matches (naming those there are), or nothing
 /// left.
 std::vector<std::string> attach_lora(models::Decoder& model, const LoraOptions& options);
+
+/// A branch that attach_lora would make: (in, rank) and (rank, out).
+struct BranchShape {
+  int inputs, outputs, rank;
+};
+
+/// Of every branch attach_lora would make, told from shapes: nothing is read or allocated. Throws
+/// as attach_lora does.
+std::vector<BranchShape> branch_shapes(models::Decoder& model, const LoraOptions& options);
+
+/// Names of the parameters that train_fully trains. Throws as train_fully does.
+std::set<std::string> fully_trained(models::Decoder& model, int num_layers);
 
 /// Makes the model's own arrays the trainable ones (full fine-tuning): all of them, or those of the
 /// last N decoder layers. What is packed or of 16 bits among them is expanded to f32; returns by

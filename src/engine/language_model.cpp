@@ -51,30 +51,40 @@ std::vector<int32_t> stop_ids_of(const checkpoint::ModelFiles& files,
 
 }  // namespace
 
-LanguageModel load_language_model(const std::string& name, tensor::Compute compute,
-                                  const std::filesystem::path& adapter,
-                                  const models::BasePacking& packing) {
+OpenedModel open_language_model(const std::string& name) {
   const std::filesystem::path path = models::resolve_model(name);
-  const std::unique_ptr<checkpoint::ModelFiles> files = checkpoint::open_model_files(path);
-  // What is quick to check comes before the weights are read.
-  const models::DecoderConfig config =
+  std::unique_ptr<checkpoint::ModelFiles> files = checkpoint::open_model_files(path);
+  models::DecoderConfig config =
       models::decoder_config_from_json(files->config_json(), path.string());
   std::shared_ptr<const text::Tokenizer> tokenizer = load_tokenizer(*files, config.vocabulary_size);
   const std::string source = files->chat_template().value_or(text::kChatMlTemplate);
-  text::ChatTemplate chat(source, files->bos_token(), files->eos_token());
-  std::optional<checkpoint::Adapter> branches;
-  if (!adapter.empty()) branches = checkpoint::load_adapter(adapter);
-
   LanguageModel model{.name = name,
                       .path = path,
-                      .decoder = models::load_decoder(*files, compute, packing),
+                      .decoder = nullptr,
                       .tokenizer = tokenizer,
-                      .chat = std::move(chat),
+                      .chat = {source, files->bos_token(), files->eos_token()},
                       .stop_ids = stop_ids_of(*files, *tokenizer, source)};
   if (const auto eos = tokenizer->id_of(files->eos_token()); eos && !files->eos_token().empty())
     model.eos_id = *eos;
   else if (!model.stop_ids.empty())
     model.eos_id = model.stop_ids.front();
+  return {.files = std::move(files), .config = std::move(config), .model = std::move(model)};
+}
+
+LanguageModel load_weights(OpenedModel opened, tensor::Compute compute,
+                           const models::BasePacking& packing) {
+  opened.model.decoder = models::load_decoder(*opened.files, compute, packing);
+  return std::move(opened.model);
+}
+
+LanguageModel load_language_model(const std::string& name, tensor::Compute compute,
+                                  const std::filesystem::path& adapter,
+                                  const models::BasePacking& packing) {
+  // What is quick to check comes before the weights are read.
+  OpenedModel opened = open_language_model(name);
+  std::optional<checkpoint::Adapter> branches;
+  if (!adapter.empty()) branches = checkpoint::load_adapter(adapter);
+  LanguageModel model = load_weights(std::move(opened), compute, packing);
   if (branches) apply_adapter(*model.decoder, *branches);
   return model;
 }

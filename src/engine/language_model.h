@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/checkpoint/model_files.h"
 #include "core/tensor/backend.h"
 #include "core/text/chat_template.h"
 #include "core/text/tokenizer.h"
@@ -22,6 +23,20 @@ struct LanguageModel {
   std::vector<int32_t> stop_ids;
   int32_t eos_id = -1;
 };
+
+/// A model whose weights are not read yet: enough to make tokens of rows and to plan.
+struct OpenedModel {
+  std::unique_ptr<checkpoint::ModelFiles> files;
+  models::DecoderConfig config;
+  LanguageModel model;  // without its decoder
+};
+
+/// Resolves, opens and checks; quick, whatever the model's size.
+OpenedModel open_language_model(const std::string& name);
+
+/// Reads the weights.
+LanguageModel load_weights(OpenedModel opened, tensor::Compute compute,
+                           const models::BasePacking& packing = {});
 
 /// Resolves, opens, checks and loads. `adapter` (a folder, may be empty) is applied on top.
 LanguageModel load_language_model(const std::string& name, tensor::Compute compute,

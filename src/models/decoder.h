@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "core/checkpoint/model_files.h"
+#include "core/checkpoint/weight_form.h"
 #include "core/nn/linear.h"
 #include "core/nn/visit.h"
 #include "core/tensor/gated_activation.h"
@@ -131,6 +133,11 @@ class Decoder {
   friend std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles&, tensor::Compute,
                                                const BasePacking&);
 };
+
+/// How each of parameters() lies in the files, by name, biases left out. Told from the headers: no
+/// weight is read. What is missing there is missing here.
+std::map<std::string, checkpoint::WeightForm> stored_forms(const checkpoint::ModelFiles& files,
+                                                           Decoder& model);
 
 /// Builds the model and loads its weights; every missing, unknown or misshapen tensor is named in
 /// one Error(kUserInput).

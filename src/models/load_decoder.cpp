@@ -151,6 +151,20 @@ class Loader {
 
 }  // namespace
 
+std::map<std::string, checkpoint::WeightForm> stored_forms(const checkpoint::ModelFiles& files,
+                                                           Decoder& model) {
+  constexpr std::string_view kWeight = ".weight";
+  const StoredNames names(files);
+  std::map<std::string, checkpoint::WeightForm> forms;
+  for (const ModelParameter& parameter : model.parameters()) {
+    if (!parameter.name.ends_with(kWeight)) continue;
+    const std::string path = parameter.name.substr(0, parameter.name.size() - kWeight.size());
+    if (files.has(names(path)))
+      forms.emplace(parameter.name, checkpoint::form_of(files, names(path)));
+  }
+  return forms;
+}
+
 std::unique_ptr<Decoder> load_decoder(const checkpoint::ModelFiles& files, tensor::Compute compute,
                                       const BasePacking& packing) {
   auto decoder = std::make_unique<Decoder>(

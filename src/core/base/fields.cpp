@@ -37,9 +37,11 @@ std::string key_of(const std::string& name) {
 
 const char* expected_type(const Field& field) {
   return std::visit(
-      Overloaded{[](bool*) { return "true or false"; }, [](int*) { return "a whole number"; },
-                 [](double*) { return "a number"; }, [](std::string*) { return "a text"; },
-                 [](std::vector<std::string>*) { return "a list"; }},
+      Overloaded{
+          [](bool*) { return "true or false"; },
+          [&](int*) { return field.automatic ? "a whole number or auto" : "a whole number"; },
+          [](double*) { return "a number"; }, [](std::string*) { return "a text"; },
+          [](std::vector<std::string>*) { return "a list"; }},
       field.target);
 }
 
@@ -179,9 +181,12 @@ void set_field(const Field& field, const std::vector<std::string>& texts,
       Overloaded{
           [&](bool* value) { *value = parse_bool(field, text, where); },
           [&](int* value) {
-            *value = parse_number<int>(field, text, where, [](const char* s, char** end) {
-              return std::strtoll(s, end, 10);
-            });
+            const bool automatic = field.automatic && text == "auto";
+            *value = automatic
+                         ? *field.automatic
+                         : parse_number<int>(field, text, where, [](const char* s, char** end) {
+                             return std::strtoll(s, end, 10);
+                           });
           },
           [&](double* value) { *value = parse_number<double>(field, text, where, std::strtod); },
           [&](std::string* value) { *value = text; }, [](std::vector<std::string>*) {}},
@@ -190,7 +195,10 @@ void set_field(const Field& field, const std::vector<std::string>& texts,
 
 void check_fields(const Fields& fields) {
   for (const Field& field : fields) {
-    std::visit(Overloaded{[](bool*) {}, [&](int* value) { check_range(field, *value); },
+    std::visit(Overloaded{[](bool*) {},
+                          [&](int* value) {
+                            if (field.automatic != *value) check_range(field, *value);
+                          },
                           [&](double* value) { check_range(field, *value); },
                           [&](std::string* value) {
                             check_present(field, value->empty());
@@ -225,7 +233,15 @@ std::vector<std::string> read_yaml_text(const std::string& text, const std::stri
 std::string fields_to_json(const Fields& fields) {
   nlohmann::ordered_json values = nlohmann::ordered_json::object();
   for (const Field& field : fields)
-    std::visit([&](auto* value) { values[key_of(field.name)] = *value; }, field.target);
+    std::visit(Overloaded{[&](auto* value) { values[key_of(field.name)] = *value; },
+                          [&](int* value) {
+                            const std::string key = key_of(field.name);
+                            if (field.automatic == *value)
+                              values[key] = "auto";
+                            else
+                              values[key] = *value;
+                          }},
+               field.target);
   return values.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,6 +22,8 @@ struct Field {
   std::vector<std::string> choices;  // empty: anything
   bool required = false;
   bool positional = false;
+  /// Of a whole number: the value that stands for the word "auto", outside the range.
+  std::optional<int> automatic = std::nullopt;
 };
 
 /// The settings of one command, in the order people read them. Every project's config has

@@ -61,6 +61,26 @@ std::string check(Settings settings) {
 }  // namespace
 
 TEST_SUITE("unit") {
+  TEST_CASE("a number may be left to the program with the word auto") {
+    int rank = 8;
+    const Fields fields = {{.name = "rank",
+                            .target = &rank,
+                            .help = "rank",
+                            .minimum = 1,
+                            .maximum = 256,
+                            .automatic = 0}};
+    toolkit::set_field(fields[0], {"auto"}, "--rank");
+    CHECK(rank == 0);
+    toolkit::check_fields(fields);
+    CHECK(toolkit::fields_to_json(fields) == R"({"rank":"auto"})");
+    toolkit::set_field(fields[0], {"16"}, "--rank");
+    CHECK(toolkit::fields_to_json(fields) == R"({"rank":16})");
+    CHECK_THROWS_WITH_AS(toolkit::set_field(fields[0], {"few"}, "--rank"),
+                         "--rank: expected a whole number or auto, found 'few'", Error);
+    rank = -3;
+    CHECK_THROWS_AS(toolkit::check_fields(fields), Error);
+  }
+
   TEST_CASE("fields: yaml sets every type, '-' and '_' are the same") {
     Settings s;
     CHECK(read("shuffle: no\nrank: 16\nlearning_rate: 1e-3\nmethod: full\ntargets: [q, v]\n", s) ==

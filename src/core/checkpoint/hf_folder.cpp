@@ -9,6 +9,7 @@
 #include "core/checkpoint/safetensors_dtypes.h"
 #include "core/checkpoint/utf8.h"
 #include "core/checkpoint/weight_form.h"
+#include "mlx/ops.h"
 
 namespace toolkit::checkpoint {
 
@@ -65,13 +66,15 @@ class HfFolder : public ModelFiles, public KnownForms {
 
   std::optional<WeightForm> known_form(const std::string& module) const override {
     const auto found = tensors_.find(module + kWeight);
-    if (found == tensors_.end() || tensors_.contains(module + ".scales")) return std::nullopt;
-    const SafetensorsEntry& entry = found->second.entry;
-    const auto dtype = mlx_dtype(entry.dtype);
-    if (!dtype || !mx::issubdtype(*dtype, mx::floating)) return std::nullopt;
-    WeightForm form{.shape = {}, .dtype = *dtype};
-    for (const int64_t size : entry.shape) form.shape.push_back(static_cast<mx::ShapeElem>(size));
-    return form;
+    if (found == tensors_.end()) return std::nullopt;
+    std::optional<mx::array> data = blank(module + kWeight);
+    if (!data) return std::nullopt;
+    tensor::Weight weight{*data, blank(module + ".scales"), blank(module + ".biases"), 0, 0};
+    if (weight.quantized())
+      quantization_.apply(module, weight);
+    else if (!mx::issubdtype(data->dtype(), mx::floating))
+      return std::nullopt;
+    return form_of(weight);
   }
 
   std::optional<mx::array> bias(const std::string& module) const override {
@@ -79,6 +82,18 @@ class HfFolder : public ModelFiles, public KnownForms {
   }
 
  private:
+  /// An array of the tensor's shape that is never made.
+  std::optional<mx::array> blank(const std::string& name) const {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) return std::nullopt;
+    const auto dtype = mlx_dtype(found->second.entry.dtype);
+    if (!dtype) return std::nullopt;
+    mx::Shape shape;
+    for (const int64_t size : found->second.entry.shape)
+      shape.push_back(static_cast<mx::ShapeElem>(size));
+    return mx::zeros(shape, *dtype);
+  }
+
   std::optional<mx::array> load(const std::string& name) const {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) return std::nullopt;

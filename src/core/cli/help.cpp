@@ -54,7 +54,7 @@ std::string row(const std::string& left, const std::string& right, int column,
 std::string value_name(const Field& field) {
   const std::string joined = fmt::format("{}", fmt::join(field.choices, "|"));
   if (!field.choices.empty() && joined.size() <= kShortChoices) return joined;
-  if (std::holds_alternative<int*>(field.target)) return "N";
+  if (std::holds_alternative<int*>(field.target)) return field.automatic ? "N|auto" : "N";
   if (std::holds_alternative<double*>(field.target)) return "X";
   return std::holds_alternative<std::vector<std::string>*>(field.target) ? "A,B,..." : "TEXT";
 }
@@ -85,7 +85,8 @@ std::string default_of(const Field& field) {
   if (field.required) return "required";
   std::string text;
   if (auto value = std::get_if<bool*>(&field.target); value && **value) return "on by default";
-  if (auto value = std::get_if<int*>(&field.target)) text = fmt::format("{}", **value);
+  if (auto value = std::get_if<int*>(&field.target))
+    text = field.automatic == **value ? "auto" : fmt::format("{}", **value);
   if (auto value = std::get_if<double*>(&field.target)) text = fmt::format("{}", **value);
   if (auto value = std::get_if<std::string*>(&field.target)) text = **value;
   if (auto value = std::get_if<std::vector<std::string>*>(&field.target))

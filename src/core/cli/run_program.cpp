@@ -156,6 +156,7 @@ nlohmann::json described_fields(const Command& command) {
         {"help", field.help},         {"group", field.group},
         {"required", field.required}, {"default", values.value(key, nlohmann::json())},
         {"choices", field.choices}};
+    if (field.automatic) one["automatic"] = true;
     if (std::isfinite(field.minimum)) one["minimum"] = field.minimum;
     if (std::isfinite(field.maximum)) one["maximum"] = field.maximum;
     list.push_back(std::move(one));

@@ -3,8 +3,11 @@
 #include <sys/statvfs.h>
 
 #include <array>
+#include <cctype>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <map>
 
 #include "core/base/error.h"
 
@@ -52,6 +55,26 @@ std::string shown_bytes(uint64_t bytes) {
   while (value >= 999.5 && unit + 1 < kUnits.size()) value /= 1000, ++unit;
   const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
   return fmt::format("{:.{}f} {}", value, decimals, kUnits[unit]);
+}
+
+uint64_t bytes_from_text(const std::string& text, const std::string& where) {
+  static const std::map<std::string, double> kUnits = {
+      {"", 1},         {"b", 1},        {"k", 1e3},      {"kb", 1e3},    {"m", 1e6},
+      {"mb", 1e6},     {"g", 1e9},      {"gb", 1e9},     {"t", 1e12},    {"tb", 1e12},
+      {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}, {"tib", 0x1p40}};
+  char* end = nullptr;
+  const double number = text.empty() || std::isspace(static_cast<unsigned char>(text[0]))
+                            ? -1
+                            : std::strtod(text.c_str(), &end);
+  std::string unit;
+  if (end)
+    for (; *end != '\0'; ++end)
+      if (*end != ' ') unit += static_cast<char>(std::tolower(static_cast<unsigned char>(*end)));
+  const auto found = kUnits.find(unit);
+  if (found == kUnits.end() || !(number >= 0) || number * found->second > 1e18)
+    fail(ErrorKind::kUserInput, "{}: expected a size such as 10GB, 512MB or 8GiB, found '{}'",
+         where, text);
+  return static_cast<uint64_t>(number * found->second);
 }
 
 }  // namespace toolkit::files

@@ -22,4 +22,8 @@ void require_disk_space(const std::filesystem::path& path, uint64_t needed_bytes
 /// "12.4 GB", "873 MB", "512 B": decimal units, three digits, as disks are sold.
 std::string shown_bytes(uint64_t bytes);
 
+/// "10GB", "512 MB", "8GiB" or a number of bytes. Throws Error(kUserInput) "where: expected ...,
+/// found ...".
+uint64_t bytes_from_text(const std::string& text, const std::string& where);
+
 }  // namespace toolkit::files

@@ -55,4 +55,18 @@ TEST_SUITE("unit") {
     CHECK(shown_bytes(99'960'000) == "100 MB");
     CHECK(shown_bytes(~uint64_t{0}) == "18.4 EB");
   }
+
+  TEST_CASE("sizes as people write them") {
+    CHECK(bytes_from_text("10GB", "x") == 10'000'000'000);
+    CHECK(bytes_from_text("1.5 gb", "x") == 1'500'000'000);
+    CHECK(bytes_from_text("512M", "x") == 512'000'000);
+    CHECK(bytes_from_text("2GiB", "x") == uint64_t{2} << 30);
+    CHECK(bytes_from_text("4096", "x") == 4096);
+    for (const char* wrong : {"", "GB", "-1GB", "10 apples", " 1GB", "nan", "inf", "1e30GB"}) {
+      CAPTURE(wrong);
+      CHECK_THROWS_WITH_AS(bytes_from_text(wrong, "--memory-limit"),
+                           doctest::Contains("--memory-limit: expected a size such as 10GB"),
+                           toolkit::Error);
+    }
+  }
 }

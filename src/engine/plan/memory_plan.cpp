@@ -7,13 +7,14 @@ namespace toolkit::engine {
 namespace {
 
 constexpr int64_t kFloat = 4;
-// Code and libraries with MLX, and tokenizer, template and rows of a usual data set.
-constexpr int64_t kProgram = 70'000'000;
-// Blocks that fit no request exactly, and what is freed a little after it could be.
-constexpr double kSlack = 1.09;
+// Code and libraries with MLX; tokenizer, template and rows, by the size of the vocabulary.
+constexpr int64_t kProgram = 36'000'000, kProgramPerToken = 700;
+// Fitted to measured peaks (memory_plan_test.cpp). Some of what is kept is gone when the peak
+// comes; MLX prepares about ten operations ahead, so the arrays of several moments live at once.
+constexpr double kKeptAtPeak = 0.92, kMomentsAtOnce = 4.75;
 constexpr int64_t kHeadChunk = 256;  // tokens; see tensor::CrossEntropyOptions
-// An int8 copy: a byte, and per 64 columns a scale and the ratio its input gradient needs.
-constexpr double kInt8Bytes = 1.0 + 6.0 / 64;
+// An int8 copy and the copy of its transpose: a byte each, and a scale for 64 of them.
+constexpr double kInt8Bytes = 2 * (1.0 + 4.0 / 64);
 
 int64_t scaled(double value) {
   return static_cast<int64_t>(value);
@@ -51,18 +52,20 @@ MemoryPlan plan_memory(const models::DecoderConfig& model, const TrainingNeeds& 
       model.num_layers > 0 ? needs.branch_ranks / std::max<int64_t>(1, layers) : 0;
   const int64_t layer = widths.kept() + branches;
 
-  MemoryPlan plan{.program = kProgram, .weights = needs.weight_bytes};
+  MemoryPlan plan{.program = kProgram + kProgramPerToken * model.vocabulary_size,
+                  .weights = needs.weight_bytes};
   if (needs.compute == tensor::Compute::kInt8)
     plan.weights += scaled(static_cast<double>(needs.linear_elements) * kInt8Bytes);
   // Values of full fine-tuning are the weights themselves.
   plan.trained = scaled(static_cast<double>(needs.trained_elements) *
                         ((needs.trains_weights ? 1 : 2) * kFloat + needs.optimizer_bytes));
 
-  // Between layers: the sum, what is to be added to it, and (measured) one of the two once more.
-  const int64_t stream = 3 * widths.hidden;
+  // Between layers: the sum and what is to be added to it.
+  const int64_t stream = 2 * widths.hidden;
   const int64_t token = needs.checkpoint_layers ? layers * stream + layer : layers * layer;
-  plan.activations = scaled(static_cast<double>(needs.places * token * kFloat) * kSlack);
-  plan.workspace = scaled(static_cast<double>(needs.places * widths.moving() * kFloat) * kSlack);
+  plan.activations = scaled(static_cast<double>(needs.places * token * kFloat) * kKeptAtPeak);
+  plan.workspace =
+      scaled(static_cast<double>(needs.places * widths.moving() * kFloat) * kMomentsAtOnce);
   const int64_t chunk = std::min(kHeadChunk, needs.supervised) * model.vocabulary_size;
   plan.head = (chunk + 3 * needs.supervised * widths.hidden) * kFloat;
   return plan;

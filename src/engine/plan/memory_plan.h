@@ -44,8 +44,8 @@ struct MemoryPlan {
 };
 
 /// Adds up what a step on our CPU kernels keeps, from the shapes; no allocation, no measurement.
-/// `model` must be complete. Within 15 % of the peaks measured on Linux for LoRA of SmolLM2-135M
-/// (memory_plan_test.cpp); other models were not measured yet.
+/// `model` must be complete. Within 15 % of the peaks measured on Linux (memory_plan_test.cpp;
+/// tests/training/memory.py measures again).
 MemoryPlan plan_memory(const models::DecoderConfig& model, const TrainingNeeds& needs);
 
 }  // namespace toolkit::engine

@@ -9,6 +9,8 @@
 #include "core/report/run_log.h"
 #include "projects/finetune/config.h"
 #include "projects/finetune/page.h"
+#include "projects/finetune/plan_page.h"
+#include "projects/finetune/prepare.h"
 #include "projects/finetune/run.h"
 
 namespace toolkit::finetune {
@@ -25,6 +27,12 @@ struct SilentRunLog : report::RunLog {
 
 nlohmann::json run_command(Config& config, const cli::Context& context) {
   check(config);
+  const bool talk = !context.json && !context.quiet;
+  if (config.dry_run) {
+    const Prepared prepared = prepare(config);
+    if (talk) fmt::print("{}", plan_page(prepared));
+    return plan_json(prepared);
+  }
   const auto processes = distributed::ProcessGroup::from_environment();
   if (!processes.leads()) {
     SilentRunLog silent;
@@ -35,9 +43,10 @@ nlohmann::json run_command(Config& config, const cli::Context& context) {
                                      .folder = config.output,
                                      .resume = config.resume || !config.resume_from.empty()})
                        .log;
-  const bool talk = !context.json && !context.quiet;
   try {
-    const Result result = run(config, *log, context.quiet, processes);
+    Prepared prepared = prepare(config);
+    if (talk) fmt::print(stderr, "{}", plan_page(prepared));
+    const Result result = run(std::move(prepared), *log, context.quiet, processes);
     if (talk) fmt::print("{}", to_page(config, result));
     return to_json(result);
   } catch (const std::exception& error) {
@@ -73,6 +82,7 @@ cli::Command finetune_command() {
                "file, one changed",
                "mlx-toolkit finetune -m ./Qwen3-0.6B -d rows.jsonl --accumulate 8 --schedule wsd "
                "--validate-every 50 --patience 3",
+               "mlx-toolkit finetune --config finetune.yaml --memory-limit 10GB --dry-run",
                "mlx-toolkit finetune --config finetune.yaml --resume        # go on after Ctrl-C",
                "mlx-toolkit launch -n 2 -- finetune --config finetune.yaml  # on two processes"},
           .fields = describe(*config),

@@ -1,6 +1,7 @@
 #include "projects/finetune/config.h"
 
 #include "core/base/error.h"
+#include "core/files/disk_space.h"
 #include "projects/finetune/config_groups.h"
 #include "projects/finetune/method.h"
 #include "projects/finetune/objective.h"
@@ -26,6 +27,9 @@ void check(const Config& config) {
   if (config.layers == 0)
     fail(ErrorKind::kUserInput,
          "--layers 0 would train nothing; give a number from 1, or -1 for all layers");
+  if (!config.memory_limit.empty() &&
+      files::bytes_from_text(config.memory_limit, "--memory-limit") == 0)
+    fail(ErrorKind::kUserInput, "--memory-limit is 0; give a size such as 10GB");
   if (config.output.empty()) fail(ErrorKind::kUserInput, "--output is empty; name a folder");
   if (config.steps > 0 && config.warmup >= config.steps)
     fail(ErrorKind::kUserInput,

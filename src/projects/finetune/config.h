@@ -7,6 +7,9 @@
 
 namespace toolkit::finetune {
 
+/// What the word auto is in a number of Config.
+constexpr int kAuto = 0;
+
 /// Settings of `mlx-toolkit finetune`. Defaults are what the field found to work for LoRA.
 struct Config {
   std::string model, data, output = "finetune-output";
@@ -53,6 +56,8 @@ struct Config {
 
   std::string compute = "f32";
   bool checkpoint_layers = false;
+  std::string memory_limit;  // "10GB"; empty: none
+  bool dry_run = false;
   int validate_every = 0;
   int save_every = 100;
   int keep = 1;

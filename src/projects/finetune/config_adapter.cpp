@@ -9,10 +9,13 @@ const char* const kGroup = "Method";
 void describe_branches(Config& c, Fields& fields) {
   fields.push_back({.name = "rank",
                     .target = &c.rank,
-                    .help = "inner width of the LoRA matrices",
+                    .help =
+                        "inner width of the LoRA matrices; auto: by the directions in which the "
+                        "first gradients pull",
                     .group = kGroup,
                     .minimum = 1,
-                    .maximum = 4096});
+                    .maximum = 4096,
+                    .automatic = kAuto});
   fields.push_back({.name = "alpha",
                     .target = &c.alpha,
                     .help = "strength: the LoRA branch is multiplied by alpha / rank",

@@ -16,6 +16,15 @@ void describe_run(Config& c, Fields& fields) {
                     .target = &c.checkpoint_layers,
                     .help = "keep less in memory and compute layers twice (about a quarter slower)",
                     .group = group});
+  fields.push_back({.name = "memory-limit",
+                    .target = &c.memory_limit,
+                    .help = "such as 10GB: what does not fit is changed, what costs least first "
+                            "(batches, layers computed twice, method, length), and said",
+                    .group = group});
+  fields.push_back({.name = "dry-run",
+                    .target = &c.dry_run,
+                    .help = "print what the run would hold in memory, and end",
+                    .group = group});
   fields.push_back({.name = "validate-every",
                     .target = &c.validate_every,
                     .help = "steps between validations; 0: only before and after",

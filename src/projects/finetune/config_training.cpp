@@ -42,10 +42,12 @@ void describe_training(Config& c, Fields& fields) {
   fields.push_back(
       {.name = "batch-tokens",
        .target = &c.batch_tokens,
-       .help = "tokens per batch, each row counted whole; rows are packed until it is full",
+       .help = "tokens per batch, each row counted whole; rows are packed until it is full; auto: "
+               "by the rows",
        .group = group,
        .minimum = 16,
-       .maximum = 1 << 22});
+       .maximum = 1 << 22,
+       .automatic = kAuto});
   fields.push_back({.name = "accumulate",
                     .target = &c.accumulate,
                     .help = "batches whose gradients make one step, weighted by their supervised "
@@ -55,10 +57,12 @@ void describe_training(Config& c, Fields& fields) {
                     .maximum = 1 << 20});
   fields.push_back({.name = "max-length",
                     .target = &c.max_length,
-                    .help = "longer rows are cut to this many tokens",
+                    .help = "longer rows are cut to this many tokens; auto: as many as nearly all "
+                            "rows need",
                     .group = group,
                     .minimum = 8,
-                    .maximum = 1 << 22});
+                    .maximum = 1 << 22,
+                    .automatic = kAuto});
   fields.push_back({.name = "share-prefix",
                     .target = &c.share_prefix,
                     .help = "compute what all rows begin with once per packed row: same result, "

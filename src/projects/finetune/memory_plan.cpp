@@ -1,27 +1,18 @@
 #include "projects/finetune/memory_plan.h"
 
-#include <algorithm>
-#include <string>
+#include <set>
 
 #include "core/base/error.h"
-#include "engine/train/trainable_parameters.h"
+#include "engine/adapt.h"
+#include "engine/train/batches.h"
+#include "projects/finetune/method.h"
+#include "projects/finetune/objective.h"
 
 namespace toolkit::finetune {
 
 namespace {
 
-constexpr int64_t kStep = 64;  // tokens; what is proposed is a multiple of it
-
-double gigabytes(int64_t bytes) {
-  return static_cast<double>(bytes) / 1e9;
-}
-
-int64_t bytes_of(const tensor::Weight& weight) {
-  auto bytes = static_cast<int64_t>(weight.data.nbytes());
-  if (weight.scales) bytes += static_cast<int64_t>(weight.scales->nbytes());
-  if (weight.biases) bytes += static_cast<int64_t>(weight.biases->nbytes());
-  return bytes;
-}
+constexpr int64_t kFloat = 4;
 
 // Of one trained value, by the optimizer's name.
 double state_bytes(const Config& config) {
@@ -32,68 +23,81 @@ double state_bytes(const Config& config) {
   return 8;
 }
 
-// What has to be found beside the model, which is loaded.
-int64_t beside_the_model(const models::DecoderConfig& model, engine::TrainingNeeds needs,
-                         int64_t places, bool checkpoint_layers) {
-  const double supervised_share =
-      needs.places > 0 ? static_cast<double>(needs.supervised) / static_cast<double>(needs.places)
-                       : 1.0;
-  needs.supervised = static_cast<int64_t>(supervised_share * static_cast<double>(places));
-  needs.places = places;
-  needs.checkpoint_layers = checkpoint_layers;
-  const engine::MemoryPlan plan = plan_memory(model, needs);
-  return plan.total() - plan.program - plan.weights;
+int64_t elements_of(const mx::Shape& shape) {
+  int64_t count = 1;
+  for (const auto size : shape) count *= size;
+  return count;
+}
+
+int64_t packed_bytes(int64_t elements, int bits, int group, mx::Dtype scales) {
+  return elements * bits / 8 + elements / group * 2 * static_cast<int64_t>(scales.size());
+}
+
+/// Bytes of one array of the model once it is loaded.
+int64_t loaded_bytes(const models::ModelParameter& parameter, const checkpoint::WeightForm& form,
+                     const models::BasePacking& packing, bool trained) {
+  using Kind = models::ModelParameter::Kind;
+  const int64_t elements = elements_of(parameter.shape);
+  if (trained || parameter.kind == Kind::kNorm || parameter.kind == Kind::kBias)
+    return elements * kFloat;
+  if (form.packed()) return packed_bytes(elements, form.bits, form.group_size, form.dtype);
+  const bool packs = packing.bits > 0 && parameter.kind == Kind::kMatrix && parameter.layer >= 0 &&
+                     parameter.shape.back() % packing.group_size == 0;
+  if (packs) return packed_bytes(elements, packing.bits, packing.group_size, form.dtype);
+  return elements * static_cast<int64_t>(form.dtype.size());
+}
+
+void add_weights(const Config& config, const PlanInput& input, engine::TrainingNeeds& needs) {
+  using Kind = models::ModelParameter::Kind;
+  std::set<std::string> trained;
+  if (config.method == "full") trained = engine::fully_trained(input.blank, config.layers);
+  const models::BasePacking packing = base_packing(config);
+  for (const models::ModelParameter& parameter : input.blank.parameters()) {
+    const auto found = input.stored.find(parameter.name);
+    const checkpoint::WeightForm form =
+        found != input.stored.end()
+            ? found->second
+            : checkpoint::WeightForm{.shape = parameter.shape, .dtype = mx::float32};
+    const int64_t elements = elements_of(parameter.shape);
+    const bool learns = trained.contains(parameter.name);
+    needs.weight_bytes += loaded_bytes(parameter, form, packing, learns);
+    if (parameter.kind == Kind::kMatrix) needs.linear_elements += elements;
+    if (learns) needs.trained_elements += elements;
+  }
+  const models::DecoderConfig& model = input.blank.config();
+  if (model.tied_embeddings)
+    needs.linear_elements += int64_t{model.vocabulary_size} * model.hidden_size;
+}
+
+void add_branches(const Config& config, const PlanInput& input, engine::TrainingNeeds& needs) {
+  const bool frozen_half = config.init == "pissa";
+  for (const engine::BranchShape& branch :
+       engine::branch_shapes(input.blank, branch_options(config))) {
+    const int64_t elements = int64_t{branch.rank} * (branch.inputs + branch.outputs);
+    needs.trained_elements += elements + (config.method == "dora" ? branch.outputs : 0);
+    needs.branch_ranks += (frozen_half ? 2 : 1) * branch.rank;
+    if (frozen_half) needs.weight_bytes += elements * kFloat;
+  }
 }
 
 }  // namespace
 
-engine::TrainingNeeds training_needs(const Config& config, models::Decoder& model,
-                                     const engine::Batches& batches, tensor::Compute compute) {
-  engine::TrainingNeeds needs{
-      .trained_elements = engine::TrainableParameters(model).element_count(),
-      .trains_weights = !model.trained().empty(),
-      .trained_layers = config.layers,
-      .optimizer_bytes = state_bytes(config),
-      .places = batches.shape().tokens(),
-      .supervised = batches.supervised_tokens() / batches.per_epoch(),
-      .checkpoint_layers = config.checkpoint_layers,
-      .compute = compute};
-  for (const auto& [path, layer] : model.linears()) {
-    needs.weight_bytes += bytes_of(layer->weight);
-    needs.linear_elements += int64_t{layer->weight.rows()} * layer->weight.columns();
-    if (layer->lora) needs.branch_ranks += layer->lora->a.shape(1);
-  }
-  for (const models::ModelParameter& parameter : model.parameters())
-    if (parameter.kind == models::ModelParameter::Kind::kEmbedding)
-      needs.weight_bytes += static_cast<int64_t>(parameter.places[0]->nbytes());
-  if (model.config().tied_embeddings)
-    needs.linear_elements += int64_t{model.config().vocabulary_size} * model.config().hidden_size;
+engine::TrainingNeeds training_needs(const Config& config, const PlanInput& input) {
+  const engine::Batches batches(
+      input.samples,
+      engine::choose_batch_shape(input.samples, config.batch_tokens, config.share_prefix,
+                                 learns_from_pairs(config) ? 2 : 1),
+      false);
+  engine::TrainingNeeds needs{.trains_weights = config.method == "full",
+                              .trained_layers = config.layers,
+                              .optimizer_bytes = state_bytes(config),
+                              .places = batches.shape().tokens(),
+                              .supervised = batches.supervised_tokens() / batches.per_epoch(),
+                              .checkpoint_layers = config.checkpoint_layers,
+                              .compute = input.compute};
+  add_weights(config, input, needs);
+  if (config.method != "full") add_branches(config, input, needs);
   return needs;
-}
-
-void check_memory(const models::DecoderConfig& model, const engine::TrainingNeeds& needs,
-                  int64_t available_bytes) {
-  const auto needed = [&](int64_t places, bool checkpoint_layers) {
-    return beside_the_model(model, needs, places, checkpoint_layers);
-  };
-  const bool checkpoint = needs.checkpoint_layers;
-  const int64_t asked = needed(needs.places, checkpoint);
-  if (available_bytes <= 0 || asked <= available_bytes) return;
-  const int64_t fixed = needed(0, checkpoint);
-  const int64_t one = std::max<int64_t>(1, (asked - fixed) / std::max<int64_t>(1, needs.places));
-  int64_t fits = (available_bytes - fixed) / one / kStep * kStep;
-  // The head's share does not grow evenly, so the straight line may be a little off.
-  while (fits >= kStep && needed(fits, checkpoint) > available_bytes) fits -= kStep;
-  while (fits >= 0 && needed(fits + kStep, checkpoint) <= available_bytes) fits += kStep;
-  std::string ways;
-  if (fits >= kStep)
-    ways = fmt::format("; --batch-tokens and --max-length of at most {} would fit", fits);
-  if (!checkpoint && needed(needs.places, true) <= available_bytes)
-    ways += ways.empty() ? "; --checkpoint-layers would fit" : ", or --checkpoint-layers";
-  if (ways.empty()) ways = "; choose a smaller model, or a method that trains less";
-  fail(ErrorKind::kOutOfMemory,
-       "a step on {} tokens needs about {:.1f} GB beside the model, but {:.1f} GB are free{}",
-       needs.places, gigabytes(asked), gigabytes(available_bytes), ways);
 }
 
 }  // namespace toolkit::finetune

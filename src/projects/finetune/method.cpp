@@ -6,6 +6,7 @@
 #include "engine/adapt.h"
 #include "engine/module_pattern.h"
 #include "projects/finetune/checkpoints.h"
+#include "projects/finetune/objective.h"
 
 namespace toolkit::finetune {
 
@@ -59,20 +60,8 @@ void prepare_full(const Config& config, models::Decoder& model, std::vector<std:
 
 void prepare_branches(const Config& config, models::Decoder& model,
                       std::vector<std::string>& notes) {
-  const double divisor = config.rslora ? std::sqrt(config.rank) : config.rank;
-  const bool pissa = config.init == "pissa";
-  engine::attach_lora(model,
-                      {.rank = config.rank,
-                       .scale = static_cast<float>(config.alpha / divisor),
-                       .targets = config.targets,
-                       .excluded = config.exclude,
-                       .ranks = config.ranks,
-                       .rank_stabilized = config.rslora,
-                       .num_layers = config.layers,
-                       .magnitudes = config.method == "dora",
-                       .start = pissa ? engine::BranchStart::kPissa : engine::BranchStart::kZero,
-                       .seed = static_cast<uint64_t>(config.seed)});
-  if (pissa) {
+  engine::attach_lora(model, branch_options(config));
+  if (config.init == "pissa") {
     notes.push_back(fmt::format(
         "PiSSA: the adapter is saved as LoRA of rank {} on the unchanged base", 2 * config.rank));
     if (config.resume || !config.resume_from.empty()) {
@@ -109,6 +98,13 @@ void check_method(const Config& config) {
   if (config.quantize_group != 32 && config.quantize_group != 64 && config.quantize_group != 128)
     fail(ErrorKind::kUserInput, "--quantize-group {}: expected 32, 64 or 128",
          config.quantize_group);
+  if (config.rank == kAuto && learns_from_pairs(config))
+    fail(ErrorKind::kUserInput,
+         "--rank auto looks at the gradients of --objective sft; with {} give a number, such as 16",
+         config.objective);
+  if (config.rank == kAuto && !config.rslora && config.alpha != Config{}.alpha)
+    fail(ErrorKind::kUserInput,
+         "--rank auto sets --alpha to twice the rank; leave --alpha out, or give a --rank");
   engine::module_patterns(config.targets);
   engine::module_patterns(config.exclude);
   engine::rank_rules(config.ranks);
@@ -117,6 +113,21 @@ void check_method(const Config& config) {
 models::BasePacking base_packing(const Config& config) {
   if (config.method != "qlora") return {};
   return {.bits = 4, .group_size = config.quantize_group};
+}
+
+engine::LoraOptions branch_options(const Config& config) {
+  const double divisor = config.rslora ? std::sqrt(config.rank) : config.rank;
+  const bool pissa = config.init == "pissa";
+  return {.rank = config.rank,
+          .scale = static_cast<float>(config.alpha / divisor),
+          .targets = config.targets,
+          .excluded = config.exclude,
+          .ranks = config.ranks,
+          .rank_stabilized = config.rslora,
+          .num_layers = config.layers,
+          .magnitudes = config.method == "dora",
+          .start = pissa ? engine::BranchStart::kPissa : engine::BranchStart::kZero,
+          .seed = static_cast<uint64_t>(config.seed)};
 }
 
 std::string method_name(const Config& config) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/checkpoint/adapter.h"
+#include "engine/adapt.h"
 #include "engine/train/regularization.h"
 #include "models/decoder.h"
 #include "projects/finetune/config.h"
@@ -15,6 +16,9 @@ void check_method(const Config& config);
 
 /// How the base is packed while it is loaded: `--method qlora`.
 models::BasePacking base_packing(const Config& config);
+
+/// The branches of `--method lora`, qlora and dora.
+engine::LoraOptions branch_options(const Config& config);
 
 /// What the settings train, for page and record: "lora", "dora, rsLoRA", "qlora, PiSSA".
 std::string method_name(const Config& config);

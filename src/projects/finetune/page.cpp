@@ -84,7 +84,7 @@ std::string numbers(const Result& result) {
   page += line("peak memory",
                fmt::format("{:.2f} GB, {:.2f} planned   (compute {}, batches {:.0f} % full)",
                            static_cast<double>(result.peak_rss_bytes) / 1e9,
-                           static_cast<double>(result.planned_memory.total()) / 1e9, result.compute,
+                           static_cast<double>(result.memory.plan.total()) / 1e9, result.compute,
                            100 * result.filled_share));
   page += line("adapter", fmt::format("{}   ({}{}, {} parameters)", result.adapter.string(),
                                       result.objective == "sft" ? "" : result.objective + ", ",

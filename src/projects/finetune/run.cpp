@@ -11,15 +11,14 @@
 #include "core/platform/hardware.h"
 #include "engine/adapt.h"
 #include "engine/language_model.h"
-#include "engine/measure/choose_compute.h"
-#include "models/resolve.h"
-#include "projects/finetune/data_sets.h"
+#include "engine/train/gradient_rank.h"
+#include "projects/finetune/automatic.h"
 #include "projects/finetune/fingerprint.h"
-#include "projects/finetune/memory_plan.h"
 #include "projects/finetune/method.h"
 #include "projects/finetune/model_folder.h"
 #include "projects/finetune/objective.h"
 #include "projects/finetune/output_files.h"
+#include "projects/finetune/plan_page.h"
 #include "projects/finetune/recorder.h"
 #include "projects/finetune/sample_answer.h"
 #include "projects/finetune/step_work.h"
@@ -29,66 +28,60 @@ namespace toolkit::finetune {
 
 namespace {
 
-// Weights that learn are not rounded to int8, so there is nothing to measure.
-tensor::Compute choose_compute_for(const Config& config) {
-  const bool fixed = config.method == "full" && config.compute == "auto";
-  return engine::choose_compute(fixed ? "f32" : config.compute);
-}
-
-void check_length(const Config& config, const models::DecoderConfig& model) {
-  if (model.max_positions > 0 && config.max_length > model.max_positions)
-    fail(ErrorKind::kUserInput,
-         "--max-length {} is more than the model's context of {} tokens; give at most {}",
-         config.max_length, model.max_positions, model.max_positions);
-}
-
-void note_rows(const TokenizedSet& set, const std::string& name, size_t rows, const Config& config,
-               Result& result) {
-  result.truncated_rows += set.truncated;
-  result.unsupervised_rows += set.unsupervised;
-  if (set.truncated > 0)
-    result.notes.push_back(
-        fmt::format("{} of {} {} rows were longer than {} tokens and were cut (--max-length)",
-                    set.truncated, rows, name, config.max_length));
-  if (set.unsupervised > 0)
-    result.notes.push_back(fmt::format("{} of {} {} rows have no answer to learn and were left out",
-                                       set.unsupervised, rows, name));
-}
-
 struct Data {
   std::unique_ptr<engine::Batches> train, valid;
 };
 
-Data make_batches(const Config& config, const data::Splits& splits,
-                  const engine::LanguageModel& model, Result& result) {
-  TokenizedSet train = tokenize(splits.train, "training", model, config);
-  TokenizedSet valid = tokenize(splits.valid, "validation", model, config);
-  note_rows(train, "training", splits.train.size(), config, result);
-  note_rows(valid, "validation", splits.valid.size(), config, result);
-  if (!splits.bad.empty())
-    result.notes.push_back(
-        fmt::format("{} rows that cannot be used were left out", splits.bad.size()));
+Data make_batches(const Prepared& prepared, Result& result) {
+  const Config& config = prepared.config;
+  result.notes = prepared.notes;
+  result.truncated_rows = prepared.truncated_rows;
+  result.unsupervised_rows = prepared.unsupervised_rows;
   const int group = learns_from_pairs(config) ? 2 : 1;
-  result.train_rows = static_cast<int>(train.samples.size()) / group;
-  result.valid_rows = static_cast<int>(valid.samples.size()) / group;
+  result.train_rows = static_cast<int>(prepared.train.size()) / group;
+  result.valid_rows = static_cast<int>(prepared.valid.size()) / group;
 
   Data data;
   const engine::BatchShape shape =
-      engine::choose_batch_shape(train.samples, config.batch_tokens, config.share_prefix, group);
-  if (!valid.samples.empty()) {
+      engine::choose_batch_shape(prepared.train, config.batch_tokens, config.share_prefix, group);
+  if (!prepared.valid.empty()) {
     const engine::BatchShape valid_shape =
-        engine::choose_batch_shape(valid.samples, config.batch_tokens, config.share_prefix, group);
-    data.valid = std::make_unique<engine::Batches>(std::move(valid.samples), valid_shape, false);
+        engine::choose_batch_shape(prepared.valid, config.batch_tokens, config.share_prefix, group);
+    data.valid = std::make_unique<engine::Batches>(prepared.valid, valid_shape, false);
   } else {
     result.notes.push_back(
         "no validation rows (valid.jsonl), so nothing says how well new rows are answered");
   }
-  data.train = std::make_unique<engine::Batches>(std::move(train.samples), shape, true,
+  data.train = std::make_unique<engine::Batches>(prepared.train, shape, true,
                                                  static_cast<uint64_t>(config.seed));
   result.filled_share = data.train->filled_share();
   result.shared_prefix = shape.prefix;
   result.computed_tokens_per_step = data.train->places() / data.train->per_epoch();
   return data;
+}
+
+// What the probing branches and the chosen ones need: the plan of the higher peak is the run's.
+void choose_rank(Prepared& prepared, models::Decoder& model, const engine::Batches& batches,
+                 Result& result) {
+  Config& config = prepared.config;
+  const int most = config.rank;
+  const engine::RankProposal proposal =
+      engine::propose_rank(model, branch_options(config), batches, most,
+                           {.checkpoint_layers = config.checkpoint_layers});
+  config.rank = proposal.rank;
+  set_automatic_alpha(config);
+  result.notes.push_back(fmt::format(
+      "--rank auto: the gradients of {} batches have {:.1f} effective directions in a layer on "
+      "average, so the rank is {} (of {} to {})",
+      proposal.batches, proposal.effective, proposal.rank, kLeastRank, most));
+  engine::TrainingNeeds probing = prepared.memory.needs, chosen = prepared.memory.needs;
+  probing.optimizer_bytes = 0;
+  chosen.trained_elements = chosen.trained_elements * proposal.rank / most;
+  chosen.branch_ranks = chosen.branch_ranks * proposal.rank / most;
+  prepared.memory.plan = plan_memory(model.config(), probing);
+  if (const engine::MemoryPlan plan = plan_memory(model.config(), chosen);
+      plan.total() > prepared.memory.plan.total())
+    prepared.memory.plan = plan;
 }
 
 /// What one process needs around the model while it trains.
@@ -191,30 +184,26 @@ void write_settings(const Config& config, report::RunLog& log) {
 
 }  // namespace
 
-Result run(const Config& config, report::RunLog& log, bool quiet,
+Result run(Prepared prepared, report::RunLog& log, bool quiet,
            const distributed::ProcessGroup& processes) {
   const auto begin = std::chrono::steady_clock::now();
-  check(config);
-  Result result;
-  const data::Splits splits = read_rows(config, result.notes);
-  models::resolve_model(config.model);
-  if (processes.leads()) write_settings(config, log);
-
+  const data::Splits& splits = prepared.splits;
   InterruptGuard interrupt;
-  result.objective = config.objective;
-  result.method = method_name(config);
-  const tensor::Compute compute = choose_compute_for(config);
-  result.compute = tensor::compute_name(compute);
-  engine::LanguageModel model =
-      engine::load_language_model(config.model, compute, {}, base_packing(config));
-  check_length(config, model.decoder->config());
-  const Data data = make_batches(config, splits, model, result);
+  Result result;
+  result.objective = prepared.config.objective;
+  result.method = method_name(prepared.config);
+  result.compute = tensor::compute_name(prepared.memory.compute);
+  const Data data = make_batches(prepared, result);
+  engine::LanguageModel model = engine::load_weights(
+      std::move(prepared.opened), prepared.memory.compute, base_packing(prepared.config));
+  if (prepared.open_rank) choose_rank(prepared, *model.decoder, *data.train, result);
+  const Config& config = prepared.config;
+  result.memory = prepared.memory;
+  if (processes.leads()) write_settings(config, log);
   result.linear_flops_per_step = linear_flops_per_step(*model.decoder, *data.train);
   const checkpoint::Adapter form = prepare_method(config, *model.decoder, result.notes);
   result.trainable_parameters = engine::TrainableParameters(*model.decoder).element_count();
-  const engine::TrainingNeeds needs = training_needs(config, *model.decoder, *data.train, compute);
-  check_memory(model.decoder->config(), needs, platform::available_memory_bytes());
-  result.planned_memory = plan_memory(model.decoder->config(), needs);
+  result.rank = config.method == "full" ? 0 : config.rank;
   result.optimizer = config.optimizer;
   result.accumulate = config.accumulate;
   result.processes = processes.size();
@@ -257,6 +246,11 @@ Result run(const Config& config, report::RunLog& log, bool quiet,
   return result;
 }
 
+Result run(const Config& config, report::RunLog& log, bool quiet,
+           const distributed::ProcessGroup& processes) {
+  return run(prepare(config), log, quiet, processes);
+}
+
 nlohmann::json to_json(const Result& result) {
   const engine::TrainingSummary& t = result.training;
   Json json = {{"status", t.interrupted ? "interrupted" : "succeeded"},
@@ -268,6 +262,7 @@ nlohmann::json to_json(const Result& result) {
                {"model", result.model.empty() ? Json() : Json(result.model.string())},
                {"objective", result.objective},
                {"method", result.method},
+               {"rank", result.rank},
                {"compute", result.compute},
                {"steps", t.steps},
                {"total_steps", result.total_steps},
@@ -282,8 +277,9 @@ nlohmann::json to_json(const Result& result) {
                {"total_seconds", result.total_seconds},
                {"tokens_per_second", t.tokens_per_second},
                {"peak_rss_bytes", result.peak_rss_bytes},
-               {"planned_bytes", result.planned_memory.total()},
-               {"planned_parts", nullptr},
+               {"planned_bytes", result.memory.plan.total()},
+               {"planned_parts", parts_json(result.memory.plan)},
+               {"changes", changes_json(result.memory.changes)},
                {"trainable_parameters", result.trainable_parameters},
                {"train_rows", result.train_rows},
                {"valid_rows", result.valid_rows},
@@ -297,8 +293,6 @@ nlohmann::json to_json(const Result& result) {
                {"validation_loss_after", nullptr},
                {"best_step", t.best_step},
                {"notes", result.notes}};
-  for (const auto& [part, bytes] : result.planned_memory.parts())
-    json["planned_parts"][part] = bytes;
   if (t.validated) {
     json["validation_loss_before"] = t.validation_loss_before;
     json["validation_loss_after"] = result.loss_of_adapter;

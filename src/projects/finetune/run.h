@@ -9,9 +9,9 @@
 
 #include "core/distributed/process_group.h"
 #include "core/report/run_log.h"
-#include "engine/plan/memory_plan.h"
 #include "engine/train/trainer.h"
 #include "projects/finetune/config.h"
+#include "projects/finetune/prepare.h"
 
 namespace toolkit::finetune {
 
@@ -33,11 +33,12 @@ struct Result {
   double linear_flops_per_step = 0;      // see step_work.h
   std::string objective;                 // "sft", "dpo", "orpo"
   std::string method;                    // "lora", "dora, rsLoRA", ...
+  int rank = 0;                          // of most branches; 0: there are none
   std::string compute;                   // what was used in the end
   double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;
-  engine::MemoryPlan planned_memory;   // what the peak was expected to be, and of what
-  double loss_of_adapter = 0;          // validation loss of what lies in the folder
+  MemoryChoice memory;         // what the peak was expected to be, and what was changed for a limit
+  double loss_of_adapter = 0;  // validation loss of what lies in the folder
   engine::Metrics metrics_of_adapter;  // likewise; see engine::Objective
   bool best_is_not_last = false;
   std::filesystem::path adapter, plot;
@@ -46,10 +47,13 @@ struct Result {
   std::vector<std::string> notes;  // what the user should know, one line each
 };
 
-/// Fine-tunes a model: reads and checks the data, loads the model, trains, writes the adapter and
-/// the plot. Ctrl-C ends it early with everything saved. Draws a progress bar on stderr unless
-/// quiet. Of several processes only the leader writes, draws and answers the sample; the Result of
-/// the others has no files.
+/// Fine-tunes a model: loads it, trains, writes the adapter and the plot. Ctrl-C ends it early with
+/// everything saved. Draws a progress bar on stderr unless quiet. Of several processes only the
+/// leader writes, draws and answers the sample; the Result of the others has no files.
+Result run(Prepared prepared, report::RunLog& log, bool quiet,
+           const distributed::ProcessGroup& processes = {});
+
+/// prepare() and run().
 Result run(const Config& config, report::RunLog& log, bool quiet,
            const distributed::ProcessGroup& processes = {});
 

@@ -1,0 +1,113 @@
+#include "projects/finetune/prepare.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/files/disk_space.h"
+#include "core/platform/hardware.h"
+#include "engine/measure/choose_compute.h"
+#include "projects/finetune/automatic.h"
+#include "projects/finetune/data_sets.h"
+
+namespace toolkit::finetune {
+
+namespace {
+
+// Weights that learn are not rounded to int8, so there is nothing to measure.
+tensor::Compute choose_compute_for(const Config& config) {
+  const bool fixed = config.method == "full" && config.compute == "auto";
+  return engine::choose_compute(fixed ? "f32" : config.compute);
+}
+
+void check_length(const Config& config, const models::DecoderConfig& model) {
+  if (model.max_positions > 0 && config.max_length > model.max_positions)
+    fail(ErrorKind::kUserInput,
+         "--max-length {} is more than the model's context of {} tokens; give at most {}",
+         config.max_length, model.max_positions, model.max_positions);
+}
+
+void note_rows(const TokenizedSet& set, const std::string& name, size_t rows, Prepared& run) {
+  run.truncated_rows += set.truncated;
+  run.unsupervised_rows += set.unsupervised;
+  if (set.truncated > 0)
+    run.notes.push_back(
+        fmt::format("{} of {} {} rows were longer than {} tokens and were cut (--max-length)",
+                    set.truncated, rows, name, run.config.max_length));
+  if (set.unsupervised > 0)
+    run.notes.push_back(fmt::format("{} of {} {} rows have no answer to learn and were left out",
+                                    set.unsupervised, rows, name));
+}
+
+void make_tokens(Prepared& run) {
+  const auto set_of = [&](const std::vector<data::Row>& rows, const std::string& name) {
+    const TokenizedSet set = tokenize(rows, name, run.opened.model, run.config);
+    note_rows(set, name, rows.size(), run);
+    return data::SampleSet(set.samples);
+  };
+  run.notes = run.notes_of_rows;
+  run.truncated_rows = run.unsupervised_rows = 0;
+  if (!run.splits.bad.empty())
+    run.notes.push_back(
+        fmt::format("{} rows that cannot be used were left out", run.splits.bad.size()));
+  run.train = set_of(run.splits.train, "training");
+  run.valid = set_of(run.splits.valid, "validation");
+}
+
+/// The highest rank for which nothing else has to change; else the lowest.
+MemoryChoice choose_with_rank(Config config, const PlanInput& input, int64_t limit) {
+  for (config.rank = kMostRank; config.rank > kLeastRank; config.rank /= 2) {
+    set_automatic_alpha(config);
+    const int64_t planned =
+        plan_memory(input.blank.config(), training_needs(config, input)).total();
+    if (limit <= 0 || planned <= limit) break;
+  }
+  set_automatic_alpha(config);
+  return choose_for_memory(config, input, limit);
+}
+
+}  // namespace
+
+Prepared prepare(const Config& config) {
+  check(config);
+  std::vector<std::string> notes;
+  data::Splits splits = read_rows(config, notes);
+  Prepared run{.config = config,
+               .splits = std::move(splits),
+               .opened = engine::open_language_model(config.model),
+               .train = {},
+               .valid = {},
+               .memory = {},
+               .notes_of_rows = std::move(notes),
+               .notes = {}};
+  check_length(run.config, run.opened.config);
+  const bool length_open = config.max_length == kAuto;
+  if (length_open) run.config.max_length = longest_length(run.opened.config);
+  make_tokens(run);
+  if (length_open) {
+    run.config.max_length = automatic_length(run.train, run.opened.config);
+    make_tokens(run);
+  }
+  run.open_rank = config.rank == kAuto && config.method != "full";
+  if (config.batch_tokens == kAuto) run.config.batch_tokens = automatic_batch(run.train);
+
+  models::Decoder blank(run.opened.config);
+  const auto stored = models::stored_forms(*run.opened.files, blank);
+  const PlanInput input{blank, stored, run.train, choose_compute_for(run.config)};
+  const int64_t limit =
+      config.memory_limit.empty()
+          ? 0
+          : static_cast<int64_t>(files::bytes_from_text(config.memory_limit, "--memory-limit"));
+  run.memory = run.open_rank ? choose_with_rank(run.config, input, limit)
+                             : choose_for_memory(run.config, input, limit);
+  const int length = run.config.max_length;
+  run.config = run.memory.config;
+  if (run.config.max_length != length) make_tokens(run);
+  for (const SettingChange& change : run.memory.changes)
+    run.notes.push_back(fmt::format("--memory-limit {}: --{} {} instead of {}: {}",
+                                    config.memory_limit, change.setting, change.to, change.from,
+                                    change.why));
+  if (!config.dry_run) check_memory(run.memory, input, platform::available_memory_bytes());
+  return run;
+}
+
+}  // namespace toolkit::finetune
