@@ -115,7 +115,7 @@ void take_values(const Binding& binding, Parsed& parsed) {
     if (slot.value->count() == 0 && !negated) continue;
     std::vector<std::string>& texts = parsed.values[slot.field->name];
     if (is_flag(*slot.field))
-      texts = {negated ? "false" : "true"};
+      texts = {negated ? "false" : slot.value->results().back()};  // --flag=false is a value
     else
       texts = slot.value->results();
   }

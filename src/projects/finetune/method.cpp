@@ -151,7 +151,7 @@ checkpoint::Adapter prepare_method(const Config& config, models::Decoder& model,
   if (config.share_prefix && (config.dropout > 0 || config.neftune > 0))
     notes.push_back(
         "where rows share their beginning, one draw of dropout or noise serves all samples of a "
-        "row there (--share-prefix false: each its own)");
+        "row there (--no-share-prefix: each its own)");
   return form;
 }
 
