@@ -66,12 +66,13 @@ uint64_t bytes_from_text(const std::string& text, const std::string& where) {
   const double number = text.empty() || std::isspace(static_cast<unsigned char>(text[0]))
                             ? -1
                             : std::strtod(text.c_str(), &end);
+  const bool no_number = end == nullptr || end == text.c_str();
   std::string unit;
-  if (end)
+  if (!no_number)
     for (; *end != '\0'; ++end)
       if (*end != ' ') unit += static_cast<char>(std::tolower(static_cast<unsigned char>(*end)));
   const auto found = kUnits.find(unit);
-  if (found == kUnits.end() || !(number >= 0) || number * found->second > 1e18)
+  if (no_number || found == kUnits.end() || !(number >= 0) || number * found->second > 1e18)
     fail(ErrorKind::kUserInput, "{}: expected a size such as 10GB, 512MB or 8GiB, found '{}'",
          where, text);
   return static_cast<uint64_t>(number * found->second);
