@@ -84,25 +84,6 @@ int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// Waits for the end of a child; an interrupt that reaches only this process is passed on to it.
-int wait_passing_interrupts(Subprocess& child) {
-  const InterruptGuard guard;
-  bool passed_on = false;
-  std::optional<int> status;
-  while (!(status = child.poll())) {
-    if (InterruptGuard::requested() && !std::exchange(passed_on, true)) child.interrupt();
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return *status;
-}
-
-nlohmann::json last_line(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  const size_t start = text.rfind('\n');
-  return nlohmann::json::parse(start == std::string::npos ? text : text.substr(start + 1), nullptr,
-                               /*allow_exceptions=*/false);
-}
-
 }  // namespace
 
 Subprocess Subprocess::start(const std::vector<std::string>& argv,
@@ -156,6 +137,31 @@ void Subprocess::interrupt() {
   if (!status_) ::kill(pid_, SIGINT);
 }
 
+SubprocessEnd wait_passing_interrupts(Subprocess& child, double limit_seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  const InterruptGuard guard;
+  SubprocessEnd end;
+  std::optional<int> status;
+  while (!(status = child.poll())) {
+    if (InterruptGuard::requested() && !std::exchange(end.interrupted, true)) child.interrupt();
+    const double passed = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (limit_seconds > 0 && passed > limit_seconds && !std::exchange(end.timed_out, true))
+      child.interrupt();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  end.status = *status;
+  end.interrupted = end.interrupted || InterruptGuard::requested();
+  return end;
+}
+
+nlohmann::json last_json_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  const size_t start = text.rfind('\n');
+  return nlohmann::json::parse(start == std::string::npos ? text : text.substr(start + 1), nullptr,
+                               /*allow_exceptions=*/false);
+}
+
 nlohmann::json run_for_json(const std::vector<std::string>& argv,
                             const std::filesystem::path& log) {
   std::string name = (std::filesystem::temp_directory_path() / "toolkit_output_XXXXXX").string();
@@ -167,12 +173,12 @@ nlohmann::json run_for_json(const std::vector<std::string>& argv,
     ~Removed() { ::unlink(name.c_str()); }
   } removed{name};
   Subprocess child = Subprocess::start(argv, {.output = name, .log = log});
-  const int status = wait_passing_interrupts(child);
-  if (InterruptGuard::requested()) fail(ErrorKind::kIo, "interrupted; {} was ended", argv[0]);
-  nlohmann::json result = last_line(read_file(name));
-  if (status != 0 || !result.is_object())
+  const SubprocessEnd end = wait_passing_interrupts(child);
+  if (end.interrupted) fail(ErrorKind::kIo, "interrupted; {} was ended", argv[0]);
+  nlohmann::json result = last_json_line(read_file(name));
+  if (end.status != 0 || !result.is_object())
     fail(ErrorKind::kIo, "{} ended with status {} and no result; the end of {}:\n{}", argv[0],
-         status, log.string(), end_of_log(log));
+         end.status, log.string(), end_of_log(log));
   return result;
 }
 

@@ -42,6 +42,19 @@ class Subprocess {
   std::optional<int> status_;
 };
 
+struct SubprocessEnd {
+  int status = 0;
+  bool interrupted = false;  // an interrupt of this process came before the end
+  bool timed_out = false;    // it ran into the limit
+};
+
+/// Waits for the end of a child. An interrupt of this process is passed on to it, in case it came
+/// to this process alone; after `limit_seconds` (0: no limit) the child is asked to end, too.
+SubprocessEnd wait_passing_interrupts(Subprocess& child, double limit_seconds = 0);
+
+/// The JSON of the last line of what a program wrote; a discarded value if it is none.
+nlohmann::json last_json_line(std::string text);
+
 /// Runs a program to its end and returns the JSON object that is the last line of its stdout. Its
 /// stderr goes to `log`. Throws Error(kNotFound) if it cannot be started, Error(kIo) with the end
 /// of the log if it fails or prints no JSON. An interrupt of this process ends the program too, and

@@ -35,12 +35,7 @@ std::string to_svg(const std::string& title, const std::vector<Bar>& bars,
     left = std::max(left, 36 + 7.4 * display_width(bar.name));
     if (std::isfinite(bar.value)) highest = std::max(highest, bar.value);
   }
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1:.0f}\" width=\"{0}\" "
-      "height=\"{1:.0f}\" role=\"img\">\n<title>{2}</title>\n{3}"
-      "<rect class=\"page\" width=\"{0}\" height=\"{1:.0f}\" rx=\"8\"/>\n"
-      "<text class=\"title\" x=\"24\" y=\"32\">{2}</text>\n",
-      kWidth, height, svg_text(title), kStyle);
+  std::string svg = svg_page(title, kWidth, height, kStyle);
   double y = top;
   for (const Bar& bar : bars) {
     const double share =

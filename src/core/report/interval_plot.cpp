@@ -83,12 +83,7 @@ std::string to_svg(const std::string& title, const std::string& x_label,
                    const std::vector<Interval>& intervals) {
   const Scale scale(intervals);
   const double bottom = kTop + kLine * static_cast<double>(intervals.size());
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1:.0f}\" width=\"{0}\" "
-      "height=\"{1:.0f}\" role=\"img\">\n<title>{2}</title>\n{3}"
-      "<rect class=\"page\" width=\"{0}\" height=\"{1:.0f}\" rx=\"8\"/>\n"
-      "<text class=\"title\" x=\"24\" y=\"32\">{2}</text>\n",
-      kWidth, bottom + kBottom, svg_text(title), kStyle);
+  std::string svg = svg_page(title, kWidth, bottom + kBottom, kStyle);
   svg += axis(scale, bottom, x_label);
   double y = kTop + kLine / 2;
   for (const Interval& one : intervals) {

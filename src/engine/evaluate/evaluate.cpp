@@ -12,8 +12,6 @@ namespace toolkit::engine {
 
 namespace {
 
-constexpr double kTwoSided95 = 1.959964;
-
 /// One packed row's losses, added to the rows they belong to. `members` are indices into `rows`.
 void add_losses(const models::Decoder& model, const data::PackedBatch& batch,
                 const std::vector<int>& members, const EvaluateOptions& options,

@@ -27,6 +27,9 @@ struct EvaluateOptions {
 std::vector<RowLoss> row_losses(const models::Decoder& model, const data::SampleSet& samples,
                                 const EvaluateOptions& options);
 
+/// Standard errors to each side of a mean that make its interval of 95 %.
+constexpr double kTwoSided95 = 1.959964;
+
 /// A mean with the interval that holds the mean of all such rows in 95 of 100 cases.
 struct Estimate {
   double value = 0.0, low = 0.0, high = 0.0;

@@ -7,12 +7,6 @@
 
 namespace toolkit::engine {
 
-namespace {
-
-constexpr double kTwoSided95 = 1.959964;
-
-}  // namespace
-
 Score mean_score(std::span<const double> values) {
   Score score;
   if (values.empty()) return score;
@@ -32,6 +26,11 @@ Score mean_gain(std::span<const double> before, std::span<const double> after) {
   std::vector<double> gains(before.size());
   for (size_t i = 0; i < gains.size(); ++i) gains[i] = after[i] - before[i];
   return mean_score(gains);
+}
+
+Estimate interval_of(const Score& score) {
+  const double half = kTwoSided95 * score.error;
+  return {.value = score.value, .low = score.value - half, .high = score.value + half};
 }
 
 int clear_sign(const Score& score) {

@@ -1,10 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/base/json.h"
+#include "engine/train/testing/reference.h"
 #include "engine/train/testing/tiny_model.h"
 #include "mlx/mlx.h"
 
@@ -14,40 +13,18 @@ using namespace toolkit::engine;
 namespace {
 
 const std::filesystem::path kFixtures = TOOLKIT_FIXTURES;
-using Arrays = std::unordered_map<std::string, mx::array>;
-
-std::string text_of(const std::filesystem::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
-
-Arrays arrays_of(const std::filesystem::path& file) {
-  return mx::load_safetensors(file.string()).first;
-}
-
-float relative_difference(const mx::array& found, const mx::array& expected) {
-  const float size = mx::max(mx::abs(expected)).item<float>();
-  return models::testing::largest_difference(found, expected) / std::max(size, 1e-6f);
-}
+using testing::Arrays;
+using testing::arrays_of;
+using testing::relative_difference;
 
 /// The base of scripts/reference/methods.py with its rows packed into one.
 struct Base {
   Arrays given = arrays_of(kFixtures / "models/qwen2/expected.safetensors");
   Arrays expected = arrays_of(kFixtures / "methods/qwen2.safetensors");
-  Json numbers = parse_json(text_of(kFixtures / "methods/qwen2.json"), "qwen2.json");
-  std::unique_ptr<models::Decoder> model = load();
+  Json numbers = parse_json(read_file(kFixtures / "methods/qwen2.json"), "qwen2.json");
+  std::unique_ptr<models::Decoder> model = testing::load_fixture(kFixtures / "models/qwen2");
   data::PackedBatch batch = rows();
   double count = static_cast<double>(batch.targets.size());
-
-  static std::unique_ptr<models::Decoder> load() {
-    std::map<std::string, mx::array> tensors;
-    for (auto& [name, array] : arrays_of(kFixtures / "models/qwen2/model.safetensors"))
-      tensors.emplace(name, array);
-    return models::load_decoder(
-        models::testing::MemoryFiles(text_of(kFixtures / "models/qwen2/config.json"), tensors),
-        tensor::Compute::kFloat32);
-  }
 
   data::PackedBatch rows() const {
     mx::array ids = given.at("input_ids"), supervised = given.at("supervised");

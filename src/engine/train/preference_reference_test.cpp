@@ -1,11 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/base/json.h"
 #include "engine/train/preference.h"
+#include "engine/train/testing/reference.h"
 #include "engine/train/testing/tiny_model.h"
 #include "mlx/mlx.h"
 
@@ -15,31 +14,17 @@ using namespace toolkit::engine;
 namespace {
 
 const std::filesystem::path kFixtures = TOOLKIT_FIXTURES;
-using Arrays = std::unordered_map<std::string, mx::array>;
-
-std::string text_of(const std::filesystem::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
-
-Arrays arrays_of(const std::filesystem::path& file) {
-  return mx::load_safetensors(file.string()).first;
-}
+using testing::Arrays;
+using testing::arrays_of;
 
 /// Model, pairs and numbers of scripts/reference/preference.py.
 struct Scene {
   Arrays expected = arrays_of(kFixtures / "methods/preference.safetensors");
-  Json numbers = parse_json(text_of(kFixtures / "methods/preference.json"), "preference.json");
+  Json numbers = parse_json(read_file(kFixtures / "methods/preference.json"), "preference.json");
   std::unique_ptr<models::Decoder> model = load();
 
   static std::unique_ptr<models::Decoder> load() {
-    std::map<std::string, mx::array> tensors;
-    for (auto& [name, array] : arrays_of(kFixtures / "models/llama/model.safetensors"))
-      tensors.emplace(name, array);
-    auto model = models::load_decoder(
-        models::testing::MemoryFiles(text_of(kFixtures / "models/llama/config.json"), tensors),
-        tensor::Compute::kFloat32);
+    auto model = testing::load_fixture(kFixtures / "models/llama");
     const Arrays given = arrays_of(kFixtures / "models/llama/expected.safetensors");
     attach_lora(*model, {.rank = 2, .scale = 2.0f});
     for (const auto& [path, layer] : model->linears()) {

@@ -2,10 +2,9 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/base/json.h"
+#include "engine/train/testing/reference.h"
 #include "engine/train/testing/tiny_model.h"
 #include "engine/train/trainer.h"
 #include "mlx/mlx.h"
@@ -14,24 +13,6 @@ using namespace toolkit;
 using namespace toolkit::engine;
 
 namespace {
-
-std::string text_of(const std::filesystem::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
-
-std::unique_ptr<models::Decoder> load_family(const std::filesystem::path& folder) {
-  std::map<std::string, mx::array> tensors;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename();
-    if (!name.starts_with("model") || !name.ends_with(".safetensors")) continue;
-    for (auto& [key, array] : mx::load_safetensors(entry.path()).first) tensors.emplace(key, array);
-  }
-  return models::load_decoder(
-      models::testing::MemoryFiles(text_of(folder / "config.json"), tensors),
-      tensor::Compute::kFloat32);
-}
 
 // The fixture's rows as samples.
 std::vector<data::Sample> samples_of(const mx::array& ids, const mx::array& supervised) {
@@ -54,11 +35,6 @@ void attach(models::Decoder& model, const std::unordered_map<std::string, mx::ar
       layer->lora = tensor::LoraBranch{a->second, expected.at("lora." + path + ".lora_b"), scale};
 }
 
-float relative_difference(const mx::array& found, const mx::array& expected) {
-  const float size = mx::max(mx::abs(expected)).item<float>();
-  return models::testing::largest_difference(found, expected) / std::max(size, 1e-6f);
-}
-
 }  // namespace
 
 TEST_SUITE("reference") {
@@ -68,8 +44,8 @@ TEST_SUITE("reference") {
       CAPTURE(family);
       const auto folder = std::filesystem::path(TOOLKIT_FIXTURES) / "models" / family;
       const auto arrays = mx::load_safetensors(folder / "expected.safetensors").first;
-      const Json numbers = parse_json(text_of(folder / "expected.json"), "expected.json");
-      auto model = load_family(folder);
+      const Json numbers = parse_json(read_file(folder / "expected.json"), "expected.json");
+      auto model = testing::load_fixture(folder);
       mx::array ids = arrays.at("input_ids"), supervised = arrays.at("supervised");
       mx::eval(ids, supervised);
       // Both rows packed into one: the reference computed them apart.
@@ -87,8 +63,8 @@ TEST_SUITE("reference") {
       for (size_t i = 0; i < parameters.size(); ++i) {
         CAPTURE(parameters.names()[i]);
         const mx::array mean = mx::divide(gradients[i], mx::array(static_cast<float>(count)));
-        CHECK(relative_difference(mean, arrays.at("lora." + parameters.names()[i] + ".grad")) <
-              2e-3f);
+        CHECK(testing::relative_difference(
+                  mean, arrays.at("lora." + parameters.names()[i] + ".grad")) < 2e-3f);
       }
     }
   }
@@ -100,7 +76,7 @@ TEST_SUITE("recipe") {
          {"llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma2", "gemma3"}) {
       CAPTURE(family);
       const auto folder = std::filesystem::path(TOOLKIT_FIXTURES) / "models" / family;
-      auto model = load_family(folder);
+      auto model = testing::load_fixture(folder);
       attach(*model, mx::load_safetensors(folder / "expected.safetensors").first, 2.0f);
       TrainableParameters parameters(*model);
       // A window of 12 ends within the prefix of 18 tokens for the first tokens behind it.
@@ -116,7 +92,7 @@ TEST_SUITE("recipe") {
         CHECK(value.item<float>() == doctest::Approx(loss).epsilon(1e-5));
         for (size_t i = 0; i < parameters.size(); ++i) {
           CAPTURE(parameters.names()[i]);
-          CHECK(relative_difference(packed[i], gradients[i]) < 1e-4f);
+          CHECK(testing::relative_difference(packed[i], gradients[i]) < 1e-4f);
         }
       }
     }

@@ -4,12 +4,9 @@
 
 #include <chrono>
 #include <cmath>
-#include <optional>
 #include <system_error>
-#include <thread>
 
 #include "core/base/atomic_file.h"
-#include "core/base/interrupt.h"
 #include "core/base/subprocess.h"
 #include "core/report/run_log.h"
 
@@ -18,12 +15,6 @@ namespace toolkit::trials {
 namespace {
 
 namespace fs = std::filesystem;
-
-Json last_object(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  const size_t start = text.rfind('\n');
-  return Json::parse(start == std::string::npos ? text : text.substr(start + 1), nullptr, false);
-}
 
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
@@ -57,26 +48,15 @@ ChildResult run_child(const ChildRun& child) {
                                .own_group = true,
                                .ends_with_parent = true});
   ChildResult result;
-  std::optional<int> status;
-  while (!(status = process.poll())) {
-    if (InterruptGuard::requested() && !result.interrupted) {
-      result.interrupted = true;
-      process.interrupt();
-    }
-    const double passed = std::chrono::duration<double>(Clock::now() - begin).count();
-    if (child.limit_seconds > 0 && passed > child.limit_seconds && !result.timed_out) {
-      result.timed_out = true;
-      process.interrupt();
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  result.interrupted = result.interrupted || InterruptGuard::requested();
+  const SubprocessEnd end = wait_passing_interrupts(process, child.limit_seconds);
+  result.interrupted = end.interrupted;
+  result.timed_out = end.timed_out;
   result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  const Json object = last_object(read_file(output));
+  const Json object = last_json_line(read_file(output));
   if (result.timed_out && object.is_object() && !object.contains("error"))
     result.output = object;
-  else if (*status != 0 || !object.is_object() || object.contains("error"))
-    result.error = reason(*status, object, log);
+  else if (end.status != 0 || !object.is_object() || object.contains("error"))
+    result.error = reason(end.status, object, log);
   else
     result.output = object;
   return result;

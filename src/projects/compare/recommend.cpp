@@ -10,7 +10,6 @@ namespace toolkit::compare {
 
 namespace {
 
-constexpr double kTwoSided95 = 1.959964;
 constexpr double kAsQuick = 1.1;
 
 double quality(const Entry& entry, const std::string& goal) {
@@ -99,9 +98,7 @@ std::string obstacle(const Entry& entry, const Constraints& constraints) {
 
 engine::Estimate advantage(const Entry& other, const Entry& entry, const std::string& goal) {
   if (goal != "task") return engine::loss_reduction(entry.rows, other.rows);
-  const engine::Score gain = engine::mean_gain(entry.task_correct, other.task_correct);
-  const double half = kTwoSided95 * gain.error;
-  return {.value = gain.value, .low = gain.value - half, .high = gain.value + half};
+  return engine::interval_of(engine::mean_gain(entry.task_correct, other.task_correct));
 }
 
 Recommendation recommend(const Entry& base, std::span<const Entry> entries,
