@@ -22,10 +22,19 @@ struct FreeContext {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 
+/// Reading to compare is no use: the time of the last read stays as it was, where the owner asks.
+int open_for_hashing(const std::filesystem::path& path) {
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+#ifdef O_NOATIME
+  const int descriptor = ::open(path.c_str(), kFlags | O_NOATIME);
+  if (descriptor >= 0 || errno != EPERM) return descriptor;
+#endif
+  return ::open(path.c_str(), kFlags);
+}
+
 /// A descriptor that is closed again.
 struct OpenFile {
-  explicit OpenFile(const std::filesystem::path& path)
-      : descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
+  explicit OpenFile(const std::filesystem::path& path) : descriptor(open_for_hashing(path)) {
     if (descriptor < 0)
       fail(ErrorKind::kIo, "{}: cannot open: {}", path.string(), std::strerror(errno));
   }

@@ -29,8 +29,9 @@ class Hasher {
 Digest hash_bytes(Algorithm algorithm, std::span<const uint8_t> bytes);
 
 /// Digest of a whole file; at least 80 % of `sha256sum`'s rate (reading ahead, 1 MiB at a time).
-/// `progress` gets the bytes done and may throw to end it. Throws Error(kIo), also when the file's
-/// size or time changed meanwhile.
+/// `progress` gets the bytes done and may throw to end it. The file's access time stays on Linux
+/// where this user owns the file. Throws Error(kIo), also when the file's size or time changed
+/// meanwhile.
 Digest hash_file(const std::filesystem::path& path, Algorithm algorithm,
                  const std::function<void(uint64_t done)>& progress = {});
 

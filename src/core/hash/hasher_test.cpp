@@ -1,6 +1,7 @@
 #include "core/hash/hasher.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -100,6 +101,19 @@ TEST_SUITE("unit") {
     REQUIRE(::mkfifo((folder.path / "pipe").c_str(), 0600) == 0);
     CHECK(contains(refused(folder.path / "pipe"), "expected a regular file"));
   }
+
+#ifdef __linux__
+  TEST_CASE("hasher: a file that is hashed was not read for anybody") {
+    const TestingFolder folder;
+    const auto file = folder.write("weights", "xyz");
+    const timespec times[2] = {{.tv_sec = 1'000'000'000}, {.tv_sec = 1'100'000'000}};
+    REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
+    hash_file(file, Algorithm::kSha256);
+    struct stat status{};
+    REQUIRE(::stat(file.c_str(), &status) == 0);
+    CHECK(status.st_atim.tv_sec == times[0].tv_sec);
+  }
+#endif
 
   TEST_CASE("hasher: progress may end it") {
     const TestingFolder folder;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace toolkit::platform {
 
@@ -11,6 +14,10 @@ std::string own_program();
 /// When a process began, as the system words it, and "" if there is none: a process id alone may
 /// have gone to another process. Equal texts for one id mean the same process of the same boot.
 std::string process_start(int pid);
+
+/// Device and inode of every file that a process of this machine has open or mapped, as far as this
+/// user may see: those of other users' processes are missing. Linux only; empty on a Mac.
+std::set<std::pair<uint64_t, uint64_t>> open_files();
 
 /// The machine's name in the network.
 std::string host_name();

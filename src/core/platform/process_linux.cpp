@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -7,6 +8,46 @@
 #include "core/platform/process.h"
 
 namespace toolkit::platform {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Files = std::set<std::pair<uint64_t, uint64_t>>;
+
+void add_file(const fs::path& path, Files& files) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode))
+    files.emplace(status.st_dev, status.st_ino);
+}
+
+/// A mapped file may be closed. Its device in `maps` is not always the one that stat tells, so it
+/// is looked for by its path.
+void add_mapped_paths(const fs::path& maps, std::set<std::string>& paths) {
+  std::ifstream lines(maps);
+  for (std::string line; std::getline(lines, line);)
+    if (const size_t path = line.find('/'); path != std::string::npos)
+      paths.insert(line.substr(path));
+}
+
+}  // namespace
+
+std::set<std::pair<uint64_t, uint64_t>> open_files() {
+  Files files;
+  std::set<std::string> mapped;
+  std::error_code error;
+  for (fs::directory_iterator process("/proc", error), end; !error && process != end;
+       process.increment(error)) {
+    const std::string name = process->path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::error_code unseen;  // another user's, or it ended meanwhile
+    for (fs::directory_iterator file(process->path() / "fd", unseen); !unseen && file != end;
+         file.increment(unseen))
+      add_file(file->path(), files);
+    add_mapped_paths(process->path() / "maps", mapped);
+  }
+  for (const std::string& path : mapped) add_file(path, files);
+  return files;
+}
 
 std::string own_program() {
   std::error_code error;

@@ -25,6 +25,10 @@ std::string process_start(int pid) {
   return std::to_string(start.tv_sec) + "." + std::to_string(start.tv_usec);
 }
 
+std::set<std::pair<uint64_t, uint64_t>> open_files() {
+  return {};
+}
+
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "";

@@ -19,9 +19,8 @@
 #include "core/model_store/hub/endpoint.h"
 #include "core/model_store/ollama/registry_client.h"
 #include "core/model_store/ollama/sign_in.h"
-#include "core/model_store/upkeep/clean.h"
-#include "core/model_store/utc_time.h"
 #include "core/report/table.h"
+#include "projects/cache/clean_models.h"
 #include "projects/cache/command.h"
 #include "projects/cache/fetch_progress.h"
 #include "projects/cache/find_copy.h"
@@ -168,20 +167,18 @@ nlohmann::json clean_if_full(const ModelName& added, const cli::Context& context
       return nlohmann::json::array();
   }
   Session session(Session::Use::kDecide, "making room after adding " + added.uri(), context);
-  auto plan = model_store::plan_clean(session.registry(), session.layout(), session.settings(),
-                                      read_stores(session), model_store::now_s());
-  std::erase_if(plan.items, [&](const model_store::CleanItem& item) {
-    return item.what != model_store::CleanItem::What::kModel || item.label == added.identifier ||
-           item.label == added.uri();
-  });
+  auto plan = plan_clean(session, session.settings(), model_store::CleanRules::kSize);
+  std::erase_if(plan.items,
+                [&](const model_store::CleanItem& item) { return item.label == added.uri(); });
   nlohmann::json removed = nlohmann::json::array();
   for (const auto& item : plan.items) {
     removed.push_back(item.label);
+    const std::string also = also_taken_from(item);
     if (!context.quiet)
-      fmt::print("{}: removed ({}): the cache is above max_cache_size_gb\n", item.label,
-                 item.reason);
+      fmt::print("{}: removed ({}): the cache is above max_cache_size_gb{}\n", item.label,
+                 item.reason, also.empty() ? "" : "; also taken from " + also);
   }
-  model_store::apply_clean(session.registry(), session.layout(), plan);
+  apply_clean(session, plan);
   return removed;
 }
 

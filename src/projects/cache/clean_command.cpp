@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -8,14 +9,11 @@
 #include "core/files/disk_space.h"
 #include "core/files/safe_path.h"
 #include "core/model_store/registry/rebuild.h"
-#include "core/model_store/upkeep/clean.h"
-#include "core/model_store/utc_time.h"
+#include "projects/cache/clean_models.h"
 #include "projects/cache/command.h"
 #include "projects/cache/page.h"
-#include "projects/cache/publish.h"
 #include "projects/cache/rests.h"
 #include "projects/cache/session.h"
-#include "projects/cache/stores.h"
 
 namespace toolkit::cache {
 
@@ -35,17 +33,25 @@ const char* what_name(CleanItem::What what) {
   return kNames[static_cast<int>(what)];
 }
 
-void print_plan(const CleanPlan& plan, bool verbose, bool color) {
+void print_plan(const CleanPlan& plan, double limit_bytes, bool verbose, bool color) {
   Page page(color);
   report::Table table{.header = {"What", "Name", "Size", "Frees", "Why"}};
-  for (const CleanItem& item : plan.items)
+  std::string also;
+  for (const CleanItem& item : plan.items) {
     table.rows.push_back({what_name(item.what), files::escaped(item.label),
                           files::shown_bytes(item.size_bytes), files::shown_bytes(item.freed_bytes),
                           item.reason});
+    if (const std::string from = also_taken_from(item); !from.empty())
+      also += fmt::format("  {}: {}\n", files::escaped(item.label), from);
+  }
   if (plan.items.empty())
     page.line("Nothing to clean.", Tone::kGood);
   else
     page.table(table);
+  if (!also.empty()) {
+    page.heading("Also taken from");
+    page.line(also.substr(0, also.size() - 1));
+  }
   if (verbose && !plan.kept.empty()) {
     page.heading("Kept");
     for (const std::string& line : plan.kept) page.line("  " + files::escaped(line));
@@ -53,18 +59,28 @@ void print_plan(const CleanPlan& plan, bool verbose, bool color) {
     page.gap();
     page.line(counted(plan.kept.size(), "model") + " kept; --verbose says why.");
   }
+  if (limit_bytes > 0 && static_cast<double>(plan.size_after_bytes) > limit_bytes)
+    page.line(fmt::format("The cache stays above {}: what is left is in use or came today.",
+                          files::shown_bytes(static_cast<uint64_t>(limit_bytes))),
+              Tone::kWarning);
   fmt::print("{}", page.text());
 }
 
 nlohmann::json to_json(const CleanPlan& plan, uint64_t freed, bool dry_run) {
   nlohmann::json items = nlohmann::json::array();
-  for (const CleanItem& item : plan.items)
+  for (const CleanItem& item : plan.items) {
+    nlohmann::json also = nlohmann::json::array();
+    for (const auto& publication : item.publications)
+      if (!publication.listing.empty())
+        also.push_back({{"program", place_name(publication.place)}, {"name", publication.name}});
     items.push_back({{"what", what_name(item.what)},
                      {"name", item.label},
                      {"path", item.path.string()},
                      {"size_bytes", item.size_bytes},
                      {"freed_bytes", item.freed_bytes},
+                     {"also_taken_from", also},
                      {"reason", item.reason}});
+  }
   return {{"items", items},
           {"kept", plan.kept},
           {"freed_bytes", freed},
@@ -72,21 +88,13 @@ nlohmann::json to_json(const CleanPlan& plan, uint64_t freed, bool dry_run) {
           {"dry_run", dry_run}};
 }
 
-/// Every store but ours, with what could not be read.
-std::vector<model_store::Inventory> other_stores(Session& session) {
-  std::vector<model_store::Inventory> others;
-  for (auto& inventory : read_stores(session))
-    if (inventory.place != model_store::Place::kCache) others.push_back(std::move(inventory));
-  return others;
-}
-
-/// Models go from the stores of the programs they were shown to before they go from ours.
-void withdraw_models(Session& session, const CleanPlan& plan) {
-  for (const CleanItem& item : plan.items) {
-    if (item.what != CleanItem::What::kModel) continue;
-    const auto model = session.registry().find(model_store::parse_model_name(item.label));
-    if (model) withdraw_everywhere(session, *model);
-  }
+/// The answer may have come hours later: what came into use since stays.
+void keep_what_is_used_now(CleanPlan& plan, const CleanPlan& now) {
+  std::erase_if(plan.items, [&](const CleanItem& item) {
+    return std::none_of(now.items.begin(), now.items.end(), [&](const CleanItem& still) {
+      return still.path == item.path && still.what == item.what;
+    });
+  });
 }
 
 nlohmann::json run(const Settings& settings, const cli::Context& context) {
@@ -96,17 +104,17 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   model_store::Settings rules = session.settings();
   if (settings.older_than_days >= 0) rules.clean_after_days = settings.older_than_days;
   if (settings.max_size_gb >= 0) rules.max_cache_size_gb = settings.max_size_gb;
-  const CleanPlan plan = model_store::plan_clean(session.registry(), session.layout(), rules,
-                                                 other_stores(session), model_store::now_s());
-  if (!context.quiet) print_plan(plan, settings.options.verbose, context.color);
+  CleanPlan plan = plan_clean(session, rules);
+  if (!context.quiet)
+    print_plan(plan, rules.max_cache_size_gb * 1e9, settings.options.verbose, context.color);
   // Never looked at by anyone: no question is asked for them.
   if (!dry_run) remove_rests(find_rests(session.environment()));
   if (dry_run || plan.items.empty()) return to_json(plan, plan.freed_bytes, dry_run);
   confirm(fmt::format("Remove {} ({})?", counted(plan.items.size(), "item"),
                       files::shown_bytes(plan.freed_bytes)),
           settings.options, context);
-  withdraw_models(session, plan);
-  const uint64_t freed = model_store::apply_clean(session.registry(), session.layout(), plan);
+  if (!settings.options.yes) keep_what_is_used_now(plan, plan_clean(session, rules));
+  const uint64_t freed = apply_clean(session, plan);
   if (!context.quiet) fmt::print("{} freed.\n", files::shown_bytes(freed));
   return to_json(plan, freed, dry_run);
 }
@@ -118,9 +126,10 @@ cli::Command clean_command() {
   return {.name = "clean",
           .summary = "remove what no app uses, after a preview",
           .description =
-              "Models with no app that were not used for a while, the longest unused above the "
-              "size limit, rests of downloads nobody resumes. Shows the list and asks; nothing "
-              "that is linked is ever in it.",
+              "Models with no app that nobody used or read for a while, the longest unused above "
+              "the size limit, rests of downloads nobody resumes. What `add` showed to Hugging "
+              "Face, Ollama or LM Studio is taken from there as well; what they list by a name of "
+              "their own stays. Shows the list and asks; nothing that is linked is ever in it.",
           .examples = {"mlx-cache clean --dry-run", "mlx-cache clean --older-than-days 90 --yes"},
           .fields = {{.name = "older-than-days",
                       .target = &settings->older_than_days,

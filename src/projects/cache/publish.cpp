@@ -18,6 +18,17 @@ std::vector<PublishedTo> publish_everywhere(Session& session,
   return done;
 }
 
+std::vector<model_store::Publication> published_everywhere(Session& session,
+                                                           const model_store::ModelRecord& model) {
+  std::vector<model_store::Publication> made;
+  if (auto hub = published_in_hub(session, model)) made.push_back(std::move(*hub));
+  auto ollama = published_in_ollama(session, model);
+  std::move(ollama.begin(), ollama.end(), std::back_inserter(made));
+  if (auto lm_studio = published_in_lm_studio(session, model))
+    made.push_back(std::move(*lm_studio));
+  return made;
+}
+
 void withdraw_everywhere(Session& session, const model_store::ModelRecord& model) {
   withdraw_from_hub(session, model);
   withdraw_from_ollama(session, model);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model_store/publication.h"
 #include "core/model_store/registry/registry.h"
 #include "projects/cache/session.h"
 
@@ -17,6 +18,10 @@ struct PublishedTo {
 /// models), Ollama and LM Studio (models with a GGUF). A program that is not there is left out.
 std::vector<PublishedTo> publish_everywhere(Session& session,
                                             const model_store::ModelRecord& model);
+
+/// What publish_everywhere() made of a model that is there still: what withdraw_everywhere() takes.
+std::vector<model_store::Publication> published_everywhere(Session& session,
+                                                           const model_store::ModelRecord& model);
 
 /// The way back, before `remove` and `clean` take the files.
 void withdraw_everywhere(Session& session, const model_store::ModelRecord& model);

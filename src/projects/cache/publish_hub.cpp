@@ -63,6 +63,14 @@ std::optional<PublishedTo> publish_to_hub(Session& session, const model_store::M
   }
 }
 
+std::optional<model_store::Publication> published_in_hub(Session& session,
+                                                         const model_store::ModelRecord& model) {
+  if (model.name.source != Source::kHuggingFace || model.is_symlink) return std::nullopt;
+  const auto metadata = model_store::read_metadata(model.local_path);
+  if (!metadata) return std::nullopt;
+  return model_store::hub::published(session.environment().hub_cache, *metadata, model.local_path);
+}
+
 void withdraw_from_hub(Session& session, const model_store::ModelRecord& model) {
   if (model.name.source != Source::kHuggingFace || model.is_symlink) return;
   const auto metadata = model_store::read_metadata(model.local_path);

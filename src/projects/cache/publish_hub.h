@@ -11,6 +11,10 @@ namespace toolkit::cache {
 /// told in the result: the model is in our store all the same.
 std::optional<PublishedTo> publish_to_hub(Session& session, const model_store::ModelRecord& model);
 
+/// What publish_to_hub() made that is there still.
+std::optional<model_store::Publication> published_in_hub(Session& session,
+                                                         const model_store::ModelRecord& model);
+
 /// Takes back what publish_to_hub() made. Throws as hub::withdraw.
 void withdraw_from_hub(Session& session, const model_store::ModelRecord& model);
 

@@ -36,6 +36,15 @@ std::optional<PublishedTo> publish_to_lm_studio(Session& session,
   }
 }
 
+std::optional<model_store::Publication> published_in_lm_studio(
+    Session& session, const model_store::ModelRecord& model) {
+  const auto& home = session.environment().lm_studio_home;
+  if (model.is_symlink || !has_lm_studio(home)) return std::nullopt;
+  const auto metadata = model_store::read_metadata(model.local_path);
+  if (!metadata) return std::nullopt;
+  return model_store::published_in_lm_studio(home, *metadata, model.local_path);
+}
+
 void withdraw_from_lm_studio(Session& session, const model_store::ModelRecord& model) {
   const auto& home = session.environment().lm_studio_home;
   if (model.is_symlink || !has_lm_studio(home)) return;

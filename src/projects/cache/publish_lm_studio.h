@@ -11,6 +11,10 @@ namespace toolkit::cache {
 std::optional<PublishedTo> publish_to_lm_studio(Session& session,
                                                 const model_store::ModelRecord& model);
 
+/// What publish_to_lm_studio() made that is there still.
+std::optional<model_store::Publication> published_in_lm_studio(
+    Session& session, const model_store::ModelRecord& model);
+
 /// Takes back what publish_to_lm_studio() made.
 void withdraw_from_lm_studio(Session& session, const model_store::ModelRecord& model);
 

@@ -160,6 +160,19 @@ std::vector<PublishedTo> publish_to_ollama(Session& session,
   return done;
 }
 
+std::vector<model_store::Publication> published_in_ollama(Session& session,
+                                                          const model_store::ModelRecord& model) {
+  const fs::path& ollama = session.environment().ollama_models;
+  std::vector<model_store::Publication> made;
+  if (model.is_symlink || !has_ollama(ollama)) return made;
+  const auto metadata = model_store::read_metadata(model.local_path);
+  if (!metadata) return made;
+  for (const OllamaModel& one : ollama_models_of(*metadata))
+    if (auto there = model_store::ollama::published(ollama, one.name, *metadata, model.local_path))
+      made.push_back(std::move(*there));
+  return made;
+}
+
 void withdraw_from_ollama(Session& session, const model_store::ModelRecord& model) {
   const fs::path& ollama = session.environment().ollama_models;
   if (model.is_symlink || !has_ollama(ollama)) return;

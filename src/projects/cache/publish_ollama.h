@@ -30,6 +30,10 @@ std::string ollama_tag_of(std::string_view gguf_name);
 /// without GGUF or where there is no Ollama. What goes wrong is told in the result.
 std::vector<PublishedTo> publish_to_ollama(Session& session, const model_store::ModelRecord& model);
 
+/// What publish_to_ollama() made that is there still.
+std::vector<model_store::Publication> published_in_ollama(Session& session,
+                                                          const model_store::ModelRecord& model);
+
 /// Takes back what publish_to_ollama() made.
 void withdraw_from_ollama(Session& session, const model_store::ModelRecord& model);
 

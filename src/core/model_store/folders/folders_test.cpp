@@ -7,6 +7,7 @@
 #include "core/model_store/folders/jan.h"
 #include "core/model_store/folders/lm_studio.h"
 #include "core/model_store/folders/plain_folder.h"
+#include "core/model_store/weight_file.h"
 
 namespace toolkit::model_store {
 
@@ -129,7 +130,13 @@ TEST_CASE("a GGUF of ours is shown to LM Studio by hard link and taken back by i
   CHECK(fs::equivalent(folder / "tiny-1b.gguf", root.path / "store/model.gguf"));
   CHECK(std::distance(fs::directory_iterator(folder), fs::directory_iterator()) == 1);
   CHECK(publish_to_lm_studio(home, metadata, root.path / "store") == folder);  // once more
+  const auto made = [&] { return published_in_lm_studio(home, metadata, root.path / "store"); };
+  CHECK(made()->listing == read_lm_studio(home).models.at(0).path);
+  REQUIRE(made()->files.size() == 1);
+  CHECK(made()->files[0].path == fs::canonical(folder) / "tiny-1b.gguf");
+  CHECK(made()->files[0].name == "model.gguf");
   root.write("lmstudio/models/ollama/tiny-1b/own.gguf", "the user's");
+  CHECK(made()->listing.empty());  // no longer ours alone
   // Downloaded by LM Studio, then made one file with ours by sync: stays when ours goes.
   fs::create_directories(home / "models/ollama/other-1b");
   fs::create_hard_link(root.path / "store/model.gguf",
@@ -143,6 +150,7 @@ TEST_CASE("a GGUF of ours is shown to LM Studio by hard link and taken back by i
   CHECK(fs::exists(folder / "own.gguf"));
   CHECK(fs::exists(root.path / "store/model.gguf"));
   CHECK_FALSE(fs::exists(home / ".mlx-cache"));
+  CHECK_FALSE(made());
 }
 
 TEST_CASE("LM Studio gets safetensors only when they are MLX's, another file there stays") {

@@ -11,7 +11,7 @@
 #include "core/files/folder.h"
 #include "core/files/safe_path.h"
 #include "core/files/tree.h"
-#include "core/model_store/folders/plain_folder.h"
+#include "core/model_store/weight_file.h"
 
 namespace toolkit::model_store {
 
@@ -183,6 +183,34 @@ fs::path publish_to_lm_studio(const fs::path& lm_studio_home, const Metadata& me
     write_file_atomically(record, Json{{"files", ours}}.dump() + "\n");
   }
   return models / relative;
+}
+
+std::optional<Publication> published_in_lm_studio(const fs::path& lm_studio_home,
+                                                  const Metadata& metadata,
+                                                  const fs::path& model_folder) {
+  const fs::path relative = two_levels(metadata);
+  const std::set<std::string> made = recorded_names(record_path(lm_studio_home, relative));
+  std::error_code error;
+  const fs::path folder = fs::canonical(lm_studio_models(lm_studio_home), error) / relative;
+  if (made.empty() || error || !files::identity_of(folder)) return std::nullopt;
+  Publication publication{.place = Place::kLmStudio, .name = relative.string()};
+  std::set<std::string> ours;
+  for (const auto& [name, source] : links_for(metadata, model_folder)) {
+    const auto there = files::identity_of(folder / name);
+    const auto own = files::resolved_identity(source);
+    if (!made.contains(name) || !there || !own || !files::same_file(*there, *own)) continue;
+    ours.insert(name);
+    publication.files.push_back({folder / name, source.lexically_relative(model_folder).string()});
+  }
+  bool all_ours = true;
+  files::walk_tree(
+      folder,
+      [&](const files::TreeEntry& entry) {
+        all_ours = all_ours && (entry.relative.starts_with('.') || ours.contains(entry.relative));
+      },
+      [&](const fs::path&, const std::string&) { all_ours = false; });
+  if (all_ours && !ours.empty()) publication.listing = folder;
+  return publication;
 }
 
 int withdraw_from_lm_studio(const fs::path& lm_studio_home, const Metadata& metadata,

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "core/model_store/inventory.h"
 #include "core/model_store/metadata.h"
+#include "core/model_store/publication.h"
 
 namespace toolkit::model_store {
 
@@ -22,6 +24,12 @@ Inventory read_lm_studio(const std::filesystem::path& lm_studio_home);
 std::filesystem::path publish_to_lm_studio(const std::filesystem::path& lm_studio_home,
                                            const Metadata& metadata,
                                            const std::filesystem::path& model_folder);
+
+/// What publish_to_lm_studio() made of a model and withdraw_from_lm_studio() would remove; empty
+/// without a note. A folder with a file of somebody else is not listed as ours.
+std::optional<Publication> published_in_lm_studio(const std::filesystem::path& lm_studio_home,
+                                                  const Metadata& metadata,
+                                                  const std::filesystem::path& model_folder);
 
 /// Removes the names that publish_to_lm_studio() made: those it noted and whose inode is ours
 /// still. Returns how many.

@@ -1,7 +1,6 @@
 #include "core/model_store/folders/plain_folder.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <map>
 #include <set>
@@ -10,6 +9,7 @@
 #include "core/files/safe_path.h"
 #include "core/files/tree.h"
 #include "core/hash/hasher.h"
+#include "core/model_store/weight_file.h"
 
 namespace toolkit::model_store {
 
@@ -19,16 +19,6 @@ namespace {
 
 /// An app may edit its own files in place: a clone keeps that to itself.
 const files::LinkPolicy kFolderPolicy = {files::LinkKind::kClone, files::LinkKind::kHardLink};
-
-constexpr std::array kWeightEndings = {".safetensors", ".gguf", ".bin",  ".pt",
-                                       ".pth",         ".npz",  ".onnx", ".ckpt"};
-
-std::string ending_of(const fs::path& path) {
-  std::string ending = path.extension().string();
-  for (char& letter : ending)
-    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return ending;
-}
 
 /// "x-00001-of-00003.gguf" and its like are one model: the name without the number.
 std::string gguf_stem(const fs::path& path) {
@@ -125,11 +115,6 @@ std::vector<OfferedFile> files_below(const fs::path& folder) {
 }
 
 }  // namespace
-
-bool is_weight_file(const fs::path& path) {
-  const std::string ending = ending_of(path);
-  return std::find(kWeightEndings.begin(), kWeightEndings.end(), ending) != kWeightEndings.end();
-}
 
 Inventory read_plain_folder(const fs::path& root) {
   Inventory inventory;

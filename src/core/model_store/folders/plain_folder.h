@@ -10,9 +10,6 @@
 
 namespace toolkit::model_store {
 
-/// Weights by their ending: .safetensors .gguf .bin .pt .pth .npz .onnx .ckpt and their shards.
-bool is_weight_file(const std::filesystem::path& path);
-
 /// Models below any folder: each folder with a config.json or weights is one; a .gguf alone is one.
 Inventory read_plain_folder(const std::filesystem::path& root);
 

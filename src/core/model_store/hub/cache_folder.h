@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/model_store/inventory.h"
 #include "core/model_store/metadata.h"
+#include "core/model_store/publication.h"
 #include "core/model_store/settings.h"
 
 namespace toolkit::model_store::hub {
@@ -28,6 +30,12 @@ struct Published {
 /// under the lock files that huggingface_hub takes. Existing equal files stay.
 Published publish(const std::filesystem::path& hub_cache, const Metadata& metadata,
                   const std::filesystem::path& model_folder);
+
+/// What publish() made of a model and withdraw() would take back, by its record; empty without one.
+/// Its snapshot is listed as ours only if every file in it and every ref that leads to it is.
+std::optional<Publication> published(const std::filesystem::path& hub_cache,
+                                     const Metadata& metadata,
+                                     const std::filesystem::path& model_folder);
 
 /// Takes back what publish() made and nobody else needs: the ref, then the snapshot, then blobs
 /// that no other snapshot names. What huggingface_hub had before, or names by another ref, stays;

@@ -190,6 +190,48 @@ TEST_SUITE("unit") {
     CHECK(fs::is_empty(machine.path / "outside"));
   }
 
+  TEST_CASE("published: what publish made, as ours while nobody added to it") {
+    Machine machine;
+    const auto made = [&] { return published(machine.hub(), machine.metadata, machine.model()); };
+    CHECK_FALSE(made());
+    machine.publish_it();
+    const auto listed = read_cache(machine.hub());
+    REQUIRE(listed.models.size() == 1);
+    CHECK(made()->name == "org/name");
+    CHECK(made()->listing == listed.models[0].path);
+    REQUIRE(made()->files.size() == 2);
+    CHECK(made()->files[0].path == machine.repo() / "blobs" / kWeights);
+    CHECK(made()->files[0].name == "model.safetensors");
+    // Another program fetched one more file, or named the commit.
+    machine.write("hub/models--org--name/snapshots/" + kCommit + "/onnx/own.txt", "x");
+    CHECK(made()->listing.empty());
+    fs::remove(machine.snapshot() / "onnx/own.txt");
+    machine.write("hub/models--org--name/refs/refs/pr/1", kCommit);
+    CHECK(made()->listing.empty());
+    machine.write("hub/models--org--name/refs/refs/pr/1", kOldCommit);
+    CHECK_FALSE(made()->listing.empty());
+    // Half taken back: the blobs are ours still.
+    fs::remove_all(machine.snapshot());
+    CHECK(made()->listing.empty());
+    CHECK(made()->files.size() == 2);
+    fs::remove(machine.repo() / "blobs" / kConfig);
+    machine.write("hub/models--org--name/blobs/" + kConfig, "another");
+    CHECK(made()->files.size() == 1);
+    fs::remove_all(machine.repo() / ".mlx-cache");
+    CHECK_FALSE(made());
+  }
+
+  TEST_CASE("published: a snapshot that huggingface_hub downloaded is not ours") {
+    Machine machine;
+    machine.write("hub/models--org--name/blobs/" + kWeights, std::string(100, 'w'));
+    fs::create_directories(machine.snapshot());
+    fs::create_symlink("../../blobs/" + kWeights, machine.snapshot() / "model.safetensors");
+    machine.publish_it();
+    const auto made = published(machine.hub(), machine.metadata, machine.model());
+    CHECK(made->listing.empty());
+    CHECK(made->files.size() == 1);  // the other one
+  }
+
   TEST_CASE("withdraw: all that publish made goes, our files stay") {
     Machine machine;
     machine.publish_it();

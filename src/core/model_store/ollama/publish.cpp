@@ -35,7 +35,7 @@ struct Blob {
   std::string bytes;
 };
 
-struct Publication {
+struct Image {
   std::string manifest;  // its bytes
   std::vector<Blob> blobs;
   bool made = false;  // by us, from a GGUF
@@ -56,11 +56,11 @@ const FileRecord& record_of(const Metadata& metadata, const std::string& name) {
 }
 
 /// A model from a registry: its own manifest, byte for byte.
-Publication publication_of_manifest(const Metadata& metadata, const fs::path& folder) {
-  Publication publication;
+Image image_of_manifest(const Metadata& metadata, const fs::path& folder) {
+  Image image;
   record_of(metadata, kManifestFile);
-  publication.manifest = read_file(folder / kManifestFile, kLongestManifest);
-  const Manifest manifest = parse_manifest(publication.manifest, (folder / kManifestFile).string());
+  image.manifest = read_file(folder / kManifestFile, kLongestManifest);
+  const Manifest manifest = parse_manifest(image.manifest, (folder / kManifestFile).string());
   for (const NamedLayer& named : named_layers(manifest)) {
     const FileRecord& record = record_of(metadata, named.name);
     if (record.sha256 != named.layer->digest.hex || record.size_bytes != named.layer->size_bytes)
@@ -69,20 +69,20 @@ Publication publication_of_manifest(const Metadata& metadata, const fs::path& fo
            "`mlx-cache verify {}`",
            metadata.name.uri(), named.name, named.layer->digest.hex, record.sha256,
            metadata.name.uri());
-    publication.blobs.push_back({*named.layer, folder / named.name, {}});
+    image.blobs.push_back({*named.layer, folder / named.name, {}});
   }
-  return publication;
+  return image;
 }
 
 /// A plain GGUF: what Ollama keeps beside it is made from its header.
-Publication publication_of_gguf(const Metadata& metadata, const fs::path& folder,
-                                const std::string& gguf, const std::string& projector) {
-  Publication publication{.made = true};
+Image image_of_gguf(const Metadata& metadata, const fs::path& folder, const std::string& gguf,
+                    const std::string& projector) {
+  Image image{.made = true};
   Manifest manifest;
   const auto add = [&](const char* kind, Blob blob) {
     blob.layer.media_type = std::string(kLayerType) + kind;
     manifest.layers.push_back(blob.layer);
-    publication.blobs.push_back(std::move(blob));
+    image.blobs.push_back(std::move(blob));
   };
   const auto file = [&](const std::string& name) {
     const FileRecord& record = record_of(metadata, name);
@@ -110,15 +110,15 @@ Publication publication_of_gguf(const Metadata& metadata, const fs::path& folder
   Blob config = text(config_of_gguf(header, digests));
   config.layer.media_type = kConfigType;
   manifest.config = config.layer;
-  publication.blobs.push_back(std::move(config));
-  publication.manifest = to_json_text(manifest);
-  return publication;
+  image.blobs.push_back(std::move(config));
+  image.manifest = to_json_text(manifest);
+  return image;
 }
 
-Publication publication_of(const Metadata& metadata, const fs::path& folder,
-                           const std::string& gguf, const std::string& projector) {
-  return gguf.empty() ? publication_of_manifest(metadata, folder)
-                      : publication_of_gguf(metadata, folder, gguf, projector);
+Image image_of(const Metadata& metadata, const fs::path& folder, const std::string& gguf,
+               const std::string& projector) {
+  return gguf.empty() ? image_of_manifest(metadata, folder)
+                      : image_of_gguf(metadata, folder, gguf, projector);
 }
 
 /// Whether what lies at a digest's place is that content: a name is no proof.
@@ -243,9 +243,9 @@ bool is_same_file(const fs::path& path, const fs::path& source) {
   return there && ours && files::same_file(*there, *ours);
 }
 
-std::set<std::string> digests_of(const Publication& publication) {
+std::set<std::string> digests_of(const Image& image) {
   std::set<std::string> digests;
-  for (const Blob& blob : publication.blobs) digests.insert(blob.layer.digest.hex);
+  for (const Blob& blob : image.blobs) digests.insert(blob.layer.digest.hex);
   return digests;
 }
 
@@ -265,14 +265,14 @@ bool remove_unnamed(const fs::path& ollama_models, const std::set<std::string>& 
 
 /// The manifest takes its place, the record knowing it before; then blobs of an older one of ours
 /// go.
-void replace_manifest(const fs::path& ollama_models, const OllamaName& name,
-                      const Publication& publication, PublicationRecord& record) {
+void replace_manifest(const fs::path& ollama_models, const OllamaName& name, const Image& image,
+                      PublicationRecord& record) {
   const fs::path path = manifest_path(ollama_models, name);
-  place_manifest(ollama_models, path, publication.manifest, [&](const fs::path& temporary) {
-    record.manifests.push_back(noted(temporary, publication.manifest));
+  place_manifest(ollama_models, path, image.manifest, [&](const fs::path& temporary) {
+    record.manifests.push_back(noted(temporary, image.manifest));
     write_record(ollama_models, name, record);
   });
-  const std::set<std::string> current = digests_of(publication);
+  const std::set<std::string> current = digests_of(image);
   std::set<std::string> kept, old;
   for (const std::string& hex : record.blobs) (current.contains(hex) ? kept : old).insert(hex);
   if (record.manifests.size() == 1 && old.empty()) return;
@@ -286,15 +286,14 @@ void replace_manifest(const fs::path& ollama_models, const OllamaName& name,
 std::string publish(const fs::path& ollama_models, const OllamaName& name, const Metadata& metadata,
                     const fs::path& model_folder, const std::string& gguf,
                     const std::string& projector) {
-  const Publication publication = publication_of(metadata, model_folder, gguf, projector);
+  const Image image = image_of(metadata, model_folder, gguf, projector);
   const fs::path path = manifest_path(ollama_models, name);
   const auto there = present_manifest(path);
   PublicationRecord record = read_record(ollama_models, name).value_or(PublicationRecord());
   const bool ours = there && record.has(path, *there);
-  const bool theirs = there && *there != publication.manifest && !ours;
+  const bool theirs = there && *there != image.manifest && !ours;
   // A GGUF that Ollama has under this name keeps its own template and parameters.
-  const bool same_model =
-      theirs && publication.made && is_of_model(*there, publication.blobs[0].layer.digest);
+  const bool same_model = theirs && image.made && is_of_model(*there, image.blobs[0].layer.digest);
   if (theirs && !same_model)
     return fmt::format(
         "left alone: Ollama has another model of the name {}; `ollama rm` it to show this one",
@@ -303,16 +302,35 @@ std::string publish(const fs::path& ollama_models, const OllamaName& name, const
   remove_old_temporaries(blobs);
   if (!there || ours) {
     const PublicationRecord before = record;
-    for (const std::string& hex : digests_of(publication))
+    for (const std::string& hex : digests_of(image))
       if (!blobs.find("sha256-" + hex)) record.blobs.insert(hex);
     if (!there || record != before) write_record(ollama_models, name, record);
   }
   std::map<std::string, int> kinds;
-  for (const Blob& blob : publication.blobs)
+  for (const Blob& blob : image.blobs)
     if (!same_model || !blob.source.empty()) ++kinds[place_blob(blobs, blob)];
-  if (!theirs && there != publication.manifest)
-    replace_manifest(ollama_models, name, publication, record);
+  if (!theirs && there != image.manifest) replace_manifest(ollama_models, name, image, record);
   return counted(kinds);
+}
+
+std::optional<Publication> published(const fs::path& ollama_models, const OllamaName& name,
+                                     const Metadata& metadata, const fs::path& model_folder) {
+  const auto record = read_record(ollama_models, name);
+  if (!record) return std::nullopt;
+  const fs::path path = manifest_path(ollama_models, name);
+  const auto there = present_manifest(path);
+  if (there && !record->has(path, *there)) return std::nullopt;
+  Publication publication{.place = Place::kOllama, .name = to_model_name(name).identifier};
+  if (there) publication.listing = path;
+  std::set<std::string> made = record->blobs;
+  for (const FileRecord& file : metadata.files) {
+    const fs::path blob = blob_path(ollama_models, {hash::Algorithm::kSha256, file.sha256});
+    if (made.erase(file.sha256) > 0 || is_same_file(blob, model_folder / file.name))
+      publication.files.push_back({blob, file.name});
+  }
+  for (const std::string& hex : made)
+    publication.files.push_back({blob_path(ollama_models, {hash::Algorithm::kSha256, hex}), ""});
+  return publication;
 }
 
 bool withdraw(const fs::path& ollama_models, const OllamaName& name, const Metadata& metadata,
@@ -326,7 +344,7 @@ bool withdraw(const fs::path& ollama_models, const OllamaName& name, const Metad
   const auto there = present_manifest(path);
   if (there && !record->has(path, *there)) return false;
   std::set<std::string> digests = record->blobs;
-  for (const Blob& blob : publication_of(metadata, model_folder, gguf, projector).blobs)
+  for (const Blob& blob : image_of(metadata, model_folder, gguf, projector).blobs)
     if (is_same_file(blob_path(ollama_models, blob.layer.digest), blob.source))
       digests.insert(blob.layer.digest.hex);
   std::vector<std::string> problems;

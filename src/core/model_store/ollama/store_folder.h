@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/model_store/metadata.h"
 #include "core/model_store/name.h"
 #include "core/model_store/ollama/manifest.h"
+#include "core/model_store/publication.h"
 
 namespace toolkit::model_store::ollama {
 
@@ -46,6 +48,12 @@ std::set<std::string> named_blobs(const std::filesystem::path& ollama_models,
 std::string publish(const std::filesystem::path& ollama_models, const OllamaName& name,
                     const Metadata& metadata, const std::filesystem::path& model_folder,
                     const std::string& gguf = {}, const std::string& projector = {});
+
+/// What publish() made under this name and withdraw() would take back, by its record; empty without
+/// one, or where Ollama wrote the manifest since. Reads no weights.
+std::optional<Publication> published(const std::filesystem::path& ollama_models,
+                                     const OllamaName& name, const Metadata& metadata,
+                                     const std::filesystem::path& model_folder);
 
 /// Removes the manifest that publish() wrote (by its record, compared byte by byte; what Ollama
 /// pulled itself stays) and then blobs that no manifest names and which publish() made or whose

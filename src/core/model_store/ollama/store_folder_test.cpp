@@ -181,6 +181,28 @@ TEST_CASE("a GGUF of ours becomes a model of Ollama without a second copy, and g
   CHECK_FALSE(withdraw(store.root, kName, own.metadata, own.path, "x.gguf"));
 }
 
+TEST_CASE("published: what publish made under a name, until Ollama writes there itself") {
+  Store store;
+  const OwnModel own = own_gguf(store.folder);
+  const auto made = [&] { return published(store.root, kName, own.metadata, own.path); };
+  CHECK_FALSE(made());
+  publish(store.root, kName, own.metadata, own.path, "x.gguf");
+  REQUIRE(made());
+  CHECK(made()->name == "hf.co/org/x-GGUF:latest");
+  CHECK(made()->listing == read_store(store.root).models.at(0).path);
+  REQUIRE(made()->files.size() == 4);
+  CHECK(made()->files[0].path == blob_path(store.root, own.metadata.files[0].digest));
+  CHECK(made()->files[0].name == "x.gguf");
+  CHECK(made()->files[1].name.empty());  // made from its header
+  const fs::path manifest = manifest_path(store.root, kName);
+  const std::string text = read_file(manifest);
+  fs::remove(manifest);
+  CHECK(made()->listing.empty());
+  CHECK(made()->files.size() == 4);
+  std::ofstream(manifest) << text;  // the same bytes, pulled by Ollama
+  CHECK_FALSE(made());
+}
+
 TEST_CASE("withdraw leaves what others name, what was changed, and all while a manifest is bad") {
   Store store;
   const OwnModel own = own_gguf(store.folder);

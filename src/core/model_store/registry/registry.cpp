@@ -67,7 +67,9 @@ void add_use(ModelRecord& model, const store::Statement& row) {
   if (row.is_null(kFirstUseColumn)) return;
   const AppUse use{row.text(kFirstUseColumn), row.text(kFirstUseColumn + 1),
                    parse_kind(row.text(kFirstUseColumn + 2)), row.text(kFirstUseColumn + 3)};
-  if (use.last_used > model.last_used) model.last_used = use.last_used;
+  // What we show to a program is not yet used by it.
+  if (use.kind != AppKind::kProgram && use.last_used > model.last_used)
+    model.last_used = use.last_used;
   model.uses.push_back(use);
 }
 

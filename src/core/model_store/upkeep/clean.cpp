@@ -1,7 +1,6 @@
 #include "core/model_store/upkeep/clean.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "core/base/error.h"
@@ -19,218 +18,188 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Inodes = std::set<std::pair<uint64_t, uint64_t>>;
-
 constexpr int64_t kDaySeconds = 86'400;
 
-Inodes inodes_below(const fs::path& folder) {
-  Inodes inodes;
-  if (!files::identity_of(folder)) return inodes;
-  files::walk_tree(
-      folder,
-      [&](const files::TreeEntry& entry) {
-        inodes.emplace(entry.identity.device, entry.identity.inode);
-      },
-      [](const fs::path&, const std::string&) {});
-  return inodes;
-}
-
-/// One spelling may have symlinks in it, or name the folder of models inside the other.
-bool is_same_place(const fs::path& a, const fs::path& b) {
-  std::error_code error;
-  const fs::path first = fs::weakly_canonical(a, error), second = fs::weakly_canonical(b, error);
-  const auto [from_first, from_second] =
-      std::mismatch(first.begin(), first.end(), second.begin(), second.end());
-  return from_first == first.end() || from_second == second.end();
-}
-
-/// What the other stores say of our models.
-struct Others {
-  const std::vector<Inventory>& inventories;
-  std::map<const Inventory*, Inodes> inodes;
-
-  explicit Others(const std::vector<Inventory>& given) : inventories(given) {
-    for (const Inventory& inventory : given)
-      for (const StoredModel& model : inventory.models)
-        for (const StoredFile& file : model.files)
-          inodes[&inventory].emplace(file.identity.device, file.identity.inode);
+/// Blocks of everything in models/, each inode once.
+class CacheSize {
+ public:
+  explicit CacheSize(const fs::path& models) {
+    walk(models, [&](const files::Identity& identity) {
+      Inode& inode = inodes_[{identity.device, identity.inode}];
+      if (inode.names++ == 0) bytes_ += inode.allocated_bytes = identity.allocated_bytes;
+    });
+  }
+  uint64_t bytes() const { return bytes_; }
+  void take(const fs::path& folder) {
+    walk(folder, [&](const files::Identity& identity) {
+      const auto inode = inodes_.find({identity.device, identity.inode});
+      if (inode != inodes_.end() && --inode->second.names == 0)
+        bytes_ -= inode->second.allocated_bytes;
+    });
   }
 
-  /// "Ollama lists it", "problems in ...", or "" when that program has let go of the model.
-  std::string why_kept_by(const AppUse& use, const ModelRecord& model, const Inodes& own) const {
-    for (const Inventory& inventory : inventories) {
-      if (!is_same_place(inventory.root, use.path)) continue;
-      if (!inventory.present)
-        return fmt::format("the store of {} is not there now ({})", use.name, use.path.string());
-      const bool named =
-          std::any_of(inventory.models.begin(), inventory.models.end(),
-                      [&](const StoredModel& has) { return has.name == model.name; });
-      const auto found = inodes.find(&inventory);
-      const bool shared =
-          found != inodes.end() && std::any_of(own.begin(), own.end(), [&](const auto& inode) {
-            return found->second.contains(inode);
-          });
-      return named || shared ? use.name + " lists it" : "";
-    }
-    return fmt::format("the store of {} was not looked at ({})", use.name, use.path.string());
+ private:
+  struct Inode {
+    uint64_t allocated_bytes = 0;
+    int64_t names = 0;
+  };
+  template <class Visit>
+  static void walk(const fs::path& folder, const Visit& visit) {
+    if (files::identity_of(folder))
+      files::walk_tree(
+          folder, [&](const files::TreeEntry& entry) { visit(entry.identity); },
+          [](const fs::path&, const std::string&) {});
   }
-
-  /// A store that could not be read in full may hold names of the model that nobody saw.
-  std::string why_kept_by_problems(const ModelRecord& model) const {
-    for (const Inventory& inventory : inventories) {
-      if (inventory.problems.empty()) continue;
-      const bool hub = inventory.place == Place::kHub, ollama = inventory.place == Place::kOllama;
-      const bool other_source = (hub && model.name.source == Source::kOllama) ||
-                                (ollama && model.name.source == Source::kLocal);
-      if (!other_source)
-        return fmt::format("problems in {}: {}", place_name(inventory.place),
-                           inventory.problems.front());
-    }
-    return "";
-  }
+  std::map<std::pair<uint64_t, uint64_t>, Inode> inodes_;
+  uint64_t bytes_ = 0;
 };
-
-std::string last_touched(const ModelRecord& model) {
-  return std::max(model.last_used, model.downloaded_at);
-}
-
-/// Why a model must stay whatever its age and the size of the cache; "" if it may go.
-std::string why_kept(const ModelRecord& model, const Others& others, const Inodes& own) {
-  for (const AppUse& use : model.uses)
-    if (use.kind == AppKind::kLinked) return "linked by " + use.name;
-  for (const AppUse& use : model.uses)
-    if (use.kind == AppKind::kProgram)
-      if (std::string why = others.why_kept_by(use, model, own); !why.empty()) return why;
-  return others.why_kept_by_problems(model);
-}
 
 struct Candidate {
   ModelRecord model;
-  uint64_t freed_bytes = 0;
+  ModelUse use;
 };
 
-CleanItem item_of(const Candidate& candidate, const fs::path& path, const std::string& reason) {
-  return {.what = CleanItem::What::kModel,
-          .label = candidate.model.name.uri(),
-          .path = path,
-          .size_bytes = candidate.model.size_bytes,
-          .freed_bytes = candidate.freed_bytes,
-          .reason = reason};
-}
-
-std::string use_in_words(const ModelRecord& model, int64_t now) {
-  return model.last_used.empty() ? "never used, added " + shown_age(model.downloaded_at, now)
-                                 : "last used " + shown_age(model.last_used, now);
-}
-
 /// Models nobody holds, those of old first; found and kept ones are sorted out into the plan.
-std::vector<Candidate> find_candidates(Registry& registry, const Layout& layout,
-                                       const Others& others, CleanPlan& plan) {
+std::vector<Candidate> find_candidates(Registry& registry, const Layout& layout, UseJudge& judge,
+                                       CleanPlan& plan) {
   std::vector<Candidate> candidates;
   for (ModelRecord& model : registry.models()) {
+    ModelUse use = judge.judge(model);
+    plan.inodes.insert(use.inodes.begin(), use.inodes.end());
     const fs::path folder = layout.model_folder(model.name);
-    const Inodes own = inodes_below(folder);
-    plan.inodes.insert(own.begin(), own.end());
-    const std::string kept = why_kept(model, others, own);
     if (model.is_symlink) {
-      const bool linked = kept.starts_with("linked by");
-      if (dangles(folder) && !linked)
+      if (use.why_kept.empty() && dangles(folder))
         plan.items.push_back({.what = CleanItem::What::kDanglingLink,
                               .label = model.name.uri(),
                               .path = folder,
                               .reason = "the model it led to is gone"});
-      continue;
+    } else if (!use.why_kept.empty()) {
+      plan.kept.push_back(model.name.uri() + ": " + use.why_kept);
+    } else {
+      candidates.push_back({std::move(model), std::move(use)});
     }
-    if (!kept.empty()) {
-      plan.kept.push_back(model.name.uri() + ": " + kept);
-      continue;
-    }
-    FreedSpace freed;
-    freed.add(folder);
-    candidates.push_back({std::move(model), freed.bytes()});
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-    return last_touched(a.model) < last_touched(b.model);
-  });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const auto& a, const auto& b) { return a.use.touched_s < b.use.touched_s; });
   return candidates;
 }
 
-/// Blocks of everything in models/, each inode once.
-uint64_t cache_size(const Layout& layout) {
-  uint64_t bytes = 0;
-  Inodes seen;
-  files::walk_tree(
-      layout.models(),
-      [&](const files::TreeEntry& entry) {
-        if (seen.emplace(entry.identity.device, entry.identity.inode).second)
-          bytes += entry.identity.allocated_bytes;
-      },
-      [](const fs::path&, const std::string&) {});
-  return bytes;
+void add(FreedSpace& freed, const CleanItem& item) {
+  freed.add(item.path);
+  for (const fs::path& path : item.published_content) freed.add(path);
 }
 
-}  // namespace
+CleanItem item_of(const Candidate& candidate, const Layout& layout, const UseJudge& judge,
+                  const std::string& reason) {
+  CleanItem item{.what = CleanItem::What::kModel,
+                 .label = candidate.model.name.uri(),
+                 .path = layout.model_folder(candidate.model.name),
+                 .size_bytes = candidate.model.size_bytes,
+                 .reason = reason,
+                 .publications = candidate.use.publications,
+                 .published_content = judge.content_that_goes(candidate.use.publications)};
+  FreedSpace freed;
+  add(freed, item);
+  item.freed_bytes = freed.bytes();
+  return item;
+}
 
-CleanPlan plan_clean(Registry& registry, const Layout& layout, const Settings& settings,
-                     const std::vector<Inventory>& inventories, int64_t now) {
-  CleanPlan plan;
-  if (!store_is_there(layout)) return plan;
-  const Others others(inventories);
-  for (const auto& [inventory, inodes] : others.inodes)
-    if (inventory->problems.empty()) plan.inodes.insert(inodes.begin(), inodes.end());
-  const std::vector<Candidate> candidates = find_candidates(registry, layout, others, plan);
-  plan.size_after_bytes = cache_size(layout);
-  const double limit = settings.max_cache_size_gb * 1e9;
-  const auto take = [&](const Candidate& candidate, const std::string& reason) {
-    plan.items.push_back(item_of(candidate, layout.model_folder(candidate.model.name), reason));
-    plan.size_after_bytes -= std::min(plan.size_after_bytes, candidate.freed_bytes);
-  };
-  std::vector<const Candidate*> younger;
-  for (const Candidate& candidate : candidates) {
-    const auto touched = parse_utc(last_touched(candidate.model));
-    if (touched && now - *touched > settings.clean_after_days * kDaySeconds)
-      take(candidate, "no app uses it, " + use_in_words(candidate.model, now));
-    else
-      younger.push_back(&candidate);
+/// The same content may lie in two models, and be listed for both: counted together.
+uint64_t freed_by_all(const std::vector<CleanItem>& items, const UseJudge& judge) {
+  FreedSpace freed;
+  std::vector<Publication> publications;
+  for (const CleanItem& item : items) {
+    add(freed, item);
+    publications.insert(publications.end(), item.publications.begin(), item.publications.end());
   }
-  // The same inode may lie in two models: their rests are counted together at the end.
-  for (const Candidate* candidate : younger) {
-    if (limit <= 0 || static_cast<double>(plan.size_after_bytes) <= limit) break;
-    take(*candidate,
-         fmt::format("the cache is larger than {}; of those no app uses the longest unused: {}",
-                     files::shown_bytes(static_cast<uint64_t>(limit)),
-                     use_in_words(candidate->model, now)));
-  }
+  for (const fs::path& path : judge.content_that_goes(publications)) freed.add(path);
+  return freed.bytes();
+}
+
+void add_leftovers(const Layout& layout, int64_t now, CleanPlan& plan) {
   for (CleanItem& item : find_leftovers(layout, now)) {
     const bool counted = std::any_of(plan.items.begin(), plan.items.end(),
                                      [&](const CleanItem& has) { return has.path == item.path; });
     if (!counted) plan.items.push_back(std::move(item));
   }
-  FreedSpace freed;
-  for (const CleanItem& item : plan.items) freed.add(item.path);
-  plan.freed_bytes = freed.bytes();
+}
+
+/// From the other programs' stores, then from ours. It stays when an app was linked to it since the
+/// preview, or when one of those stores cannot be written to.
+void remove_unused(Registry& registry, const Layout& layout, const ModelRecord& model,
+                   const Withdraw& withdraw) {
+  try {
+    refuse_linked(model);
+    if (!model.is_symlink) withdraw(model);
+  } catch (const Error& error) {
+    log_warning("{} is kept: {}", model.name.uri(), error.what());
+    return;
+  }
+  remove_model(registry, layout, model.name, /*force=*/false);
+}
+
+}  // namespace
+
+CleanPlan plan_clean(Registry& registry, const Layout& layout, const Settings& settings,
+                     const UseEvidence& evidence, int64_t now, CleanRules which) {
+  CleanPlan plan;
+  if (!store_is_there(layout)) return plan;
+  UseJudge judge(registry, layout, evidence, settings.clean_after_days, now);
+  plan.inodes = judge.inodes_of_others();
+  const std::vector<Candidate> candidates = find_candidates(registry, layout, judge, plan);
+  CacheSize size(layout.models());
+  const auto take = [&](const Candidate& candidate, const std::string& reason) {
+    plan.items.push_back(item_of(candidate, layout, judge, reason));
+    size.take(plan.items.back().path);
+  };
+  std::vector<const Candidate*> younger;
+  for (const Candidate& candidate : candidates) {
+    if (which == CleanRules::kAgeAndSize &&
+        now - candidate.use.touched_s >= settings.clean_after_days * kDaySeconds)
+      take(candidate, "no app uses it, " + candidate.use.in_words);
+    else
+      younger.push_back(&candidate);
+  }
+  const double limit = settings.max_cache_size_gb * 1e9;
+  for (const Candidate* candidate : younger) {
+    if (limit <= 0 || static_cast<double>(size.bytes()) <= limit) break;
+    // Somebody fetched it to use it, and a read may be noted a day late.
+    if (now - candidate->use.touched_s < kDaySeconds) break;
+    take(*candidate,
+         fmt::format("the cache is larger than {}; of those no app uses the longest unused: {}",
+                     files::shown_bytes(static_cast<uint64_t>(limit)), candidate->use.in_words));
+  }
+  plan.size_after_bytes = size.bytes();
+  if (which == CleanRules::kSize)
+    std::erase_if(plan.items, [](const CleanItem& item) {
+      return item.what != CleanItem::What::kModel;  // dead links: `clean` shows them
+    });
+  else
+    add_leftovers(layout, now, plan);
+  plan.freed_bytes = freed_by_all(plan.items, judge);
   return plan;
 }
 
-uint64_t apply_clean(Registry& registry, const Layout& layout, const CleanPlan& plan) {
+uint64_t apply_clean(Registry& registry, const Layout& layout, const CleanPlan& plan,
+                     const Withdraw& withdraw) {
+  // All names before the first goes: two models may share content.
+  FreedSpace models;
+  for (const CleanItem& item : plan.items) {
+    if (item.what != CleanItem::What::kModel) continue;
+    models.add(item.path);
+    for (const Publication& publication : item.publications)
+      for (const PublishedFile& file : publication.files) models.add(file.path);
+  }
   uint64_t freed = 0;
   for (const CleanItem& item : plan.items) {
-    const bool model = item.label.find("://") != std::string::npos;
-    if (!model) {
+    if (item.label.find("://") == std::string::npos) {
       freed += remove_leftover(layout, item, now_s());
       continue;
     }
-    const ModelName name = parse_model_name(item.label);
-    const auto row = registry.find(name);
+    const auto row = registry.find(parse_model_name(item.label));
     if (!row) continue;
     if (item.what == CleanItem::What::kDanglingLink && !dangles(item.path)) continue;
-    try {
-      freed += remove_model(registry, layout, name, /*force=*/false);
-    } catch (const Error& error) {
-      // An app was linked to it since the preview.
-      if (error.kind() != ErrorKind::kUserInput) throw;
-      log_info("kept: {}", error.what());
-    }
+    remove_unused(registry, layout, *row, withdraw);
   }
   if (!plan.inodes.empty()) {
     std::set<uint64_t> devices;
@@ -239,7 +208,7 @@ uint64_t apply_clean(Registry& registry, const Layout& layout, const CleanPlan& 
       return !devices.contains(device) || plan.inodes.contains({device, inode});
     });
   }
-  return freed;
+  return freed + models.bytes_gone();
 }
 
 }  // namespace toolkit::model_store

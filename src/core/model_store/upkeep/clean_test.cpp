@@ -19,7 +19,14 @@ constexpr int64_t kDay = 86'400;
 
 struct Fixture : TestingStore {
   Settings settings;
-  std::vector<Inventory> others;
+  UseEvidence evidence;
+  std::vector<Inventory>& others = evidence.others;
+
+  // A disk that records reads, of which there were none.
+  Fixture() {
+    evidence.last_read_s = [](const fs::path&) { return std::optional<int64_t>(0); };
+    evidence.open_files = [] { return Inodes(); };
+  }
 
   ModelName old_model(const std::string& uri, int64_t days, size_t bytes = 5000) {
     const ModelName name = add(uri, {{"a.gguf", std::string(bytes, 'w')}}).name;
@@ -31,7 +38,10 @@ struct Fixture : TestingStore {
     return name;
   }
 
-  CleanPlan plan() { return plan_clean(registry, layout, settings, others, now_s()); }
+  CleanPlan plan() { return plan_clean(registry, layout, settings, evidence, now_s()); }
+  uint64_t apply(const CleanPlan& plan) {
+    return apply_clean(registry, layout, plan, [](const ModelRecord&) {});
+  }
 
   std::string items() {
     std::string text;
@@ -59,7 +69,7 @@ TEST_SUITE("unit") {
     CHECK(plan.items[0].reason == "no app uses it, never used, added 45 days ago");
     CHECK(plan.freed_bytes == plan.items[0].freed_bytes);
     CHECK(plan.freed_bytes >= 5000);
-    CHECK(apply_clean(store.registry, store.layout, plan) == plan.freed_bytes);
+    CHECK(store.apply(plan) == plan.freed_bytes);
     CHECK(!store.registry.find(old));
     CHECK(!fs::exists(store.layout.model_folder(old)));
     CHECK(store.items().empty());
@@ -84,7 +94,7 @@ TEST_SUITE("unit") {
     const CleanPlan plan = store.plan();
     store.registry.put_app("Chat", "/apps/chat");
     store.registry.use(name, "/apps/chat");
-    CHECK(apply_clean(store.registry, store.layout, plan) == 0);
+    CHECK(store.apply(plan) == 0);
     CHECK(store.registry.find(name));
   }
 
@@ -98,8 +108,36 @@ TEST_SUITE("unit") {
     CHECK(contains(store.plan().items[0].reason, "larger than 1.30 MB"));
     store.settings.max_cache_size_gb = 0.0007;
     CHECK(store.items() == "hf://org/a; hf://org/b; ");
+    const CleanPlan plan = store.plan();
+    CHECK(plan.size_after_bytes <= 700'000);
     store.settings.max_cache_size_gb = 0;  // no limit
     CHECK(store.items().empty());
+  }
+
+  TEST_CASE("the size limit takes no model that came today, nor one that somebody used") {
+    Fixture store;
+    const ModelName used = store.old_model("hf://org/used", 20, 600'000);
+    store.registry.touch(used);
+    store.old_model("hf://org/today", 0, 600'000);
+    store.settings.max_cache_size_gb = 0.0001;
+    const CleanPlan plan = store.plan();
+    CHECK(plan.items.empty());
+    CHECK(plan.size_after_bytes >= 1'200'000);
+    CHECK(plan.kept == std::vector<std::string>{"hf://org/used: last used today"});
+    store.settings.clean_after_days = 0;
+    CHECK(store.plan().items.size() == 2);
+  }
+
+  TEST_CASE("making room takes no more models than the limit asks for, and nothing else") {
+    Fixture store;
+    store.old_model("hf://org/a", 90, 600'000);
+    store.old_model("hf://org/b", 80, 600'000);
+    store.folder.write("cache/models/.hf--org--y.gone/a", "x");
+    store.settings.max_cache_size_gb = 0.0007;
+    const CleanPlan plan = plan_clean(store.registry, store.layout, store.settings, store.evidence,
+                                      now_s(), CleanRules::kSize);
+    REQUIRE(plan.items.size() == 1);
+    CHECK(plan.items[0].label == "hf://org/a");
   }
 
   TEST_CASE("a model shown to a program stays as long as that lists it") {
@@ -152,7 +190,7 @@ TEST_SUITE("unit") {
     CHECK(store.items() == hex + ".part; " + hex +
                                ".part.state; .hf--o--z.metadata.json; "
                                ".hf--org--x.new; .hf--org--y.gone; ");
-    apply_clean(store.registry, store.layout, store.plan());
+    store.apply(store.plan());
     CHECK(store.items().empty());
     CHECK(fs::exists(store.layout.incoming() / (other + ".part")));
     CHECK(fs::exists(store.layout.incoming() / "young.part"));
@@ -176,7 +214,7 @@ TEST_SUITE("unit") {
     fs::remove_all(hub / "models--org--removed");
     fs::remove_all(disk);
     CHECK(store.items() == "hf://org/removed; ");
-    apply_clean(store.registry, store.layout, store.plan());
+    store.apply(store.plan());
     CHECK(!store.registry.find(parse_model_name("hf://org/removed")));
     CHECK(store.registry.find(parse_model_name("hf://org/away")));
     CHECK(!fs::exists(store.layout.models() / ".hf--org--removed.metadata.json"));

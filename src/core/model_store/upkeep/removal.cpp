@@ -1,5 +1,7 @@
 #include "core/model_store/upkeep/removal.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/nearest.h"
@@ -39,21 +41,21 @@ void refuse_linked(const ModelRecord& model) {
 void FreedSpace::add(const fs::path& path) {
   const auto found = files::identity_of(path);
   if (!found) return;
-  const auto count = [this](const files::Identity& identity) {
+  const auto count = [this](const fs::path& name, const files::Identity& identity) {
     Inode& inode = inodes_[{identity.device, identity.inode}];
+    if (!inode.names.insert(name).second) return;
     inode.allocated_bytes = identity.allocated_bytes;
     inode.links = identity.links;
-    ++inode.names;
     named_bytes_ += identity.size_bytes;
   };
   if (found->kind != files::FileKind::kFolder) {
-    if (found->kind == files::FileKind::kFile) count(*found);
+    if (found->kind == files::FileKind::kFile) count(path, *found);
     return;
   }
   files::walk_tree(
       path,
       [&](const files::TreeEntry& entry) {
-        if (entry.identity.kind == files::FileKind::kFile) count(entry.identity);
+        if (entry.identity.kind == files::FileKind::kFile) count(entry.path, entry.identity);
       },
       [](const fs::path&, const std::string&) {});
 }
@@ -61,7 +63,17 @@ void FreedSpace::add(const fs::path& path) {
 uint64_t FreedSpace::bytes() const {
   uint64_t bytes = 0;
   for (const auto& [unused, inode] : inodes_)
-    if (inode.names >= inode.links) bytes += inode.allocated_bytes;
+    if (inode.names.size() >= inode.links) bytes += inode.allocated_bytes;
+  return bytes;
+}
+
+uint64_t FreedSpace::bytes_gone() const {
+  uint64_t bytes = 0;
+  for (const auto& [unused, inode] : inodes_) {
+    const auto gone = std::count_if(inode.names.begin(), inode.names.end(),
+                                    [](const fs::path& name) { return !files::identity_of(name); });
+    if (static_cast<uint64_t>(gone) >= inode.links) bytes += inode.allocated_bytes;
+  }
   return bytes;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "core/model_store/layout.h"
@@ -15,13 +16,16 @@ namespace toolkit::model_store {
 class FreedSpace {
  public:
   /// A file, a symlink (its target stays) or everything below a folder; nothing there is no error.
+  /// The same name counts once.
   void add(const std::filesystem::path& path);
   uint64_t bytes() const;
+  uint64_t bytes_gone() const;  // of names that are gone now: what really came back
   uint64_t named_bytes() const { return named_bytes_; }  // sizes of all names
 
  private:
   struct Inode {
-    uint64_t allocated_bytes = 0, names = 0, links = 0;
+    uint64_t allocated_bytes = 0, links = 0;
+    std::set<std::filesystem::path> names;
   };
   std::map<std::pair<uint64_t, uint64_t>, Inode> inodes_;
   uint64_t named_bytes_ = 0;
