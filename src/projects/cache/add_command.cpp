@@ -179,6 +179,8 @@ nlohmann::json clean_if_full(const ModelName& added, const cli::Context& context
                  item.reason, also.empty() ? "" : "; also taken from " + also);
   }
   apply_clean(session, plan);
+  const std::string above = stays_above(plan, session.settings().max_cache_size_gb);
+  if (!context.quiet && !above.empty()) fmt::print("{}\n", above);
   return removed;
 }
 

@@ -33,7 +33,7 @@ const char* what_name(CleanItem::What what) {
   return kNames[static_cast<int>(what)];
 }
 
-void print_plan(const CleanPlan& plan, double limit_bytes, bool verbose, bool color) {
+void print_plan(const CleanPlan& plan, double limit_gb, bool verbose, bool color) {
   Page page(color);
   report::Table table{.header = {"What", "Name", "Size", "Frees", "Why"}};
   std::string also;
@@ -59,10 +59,8 @@ void print_plan(const CleanPlan& plan, double limit_bytes, bool verbose, bool co
     page.gap();
     page.line(counted(plan.kept.size(), "model") + " kept; --verbose says why.");
   }
-  if (limit_bytes > 0 && static_cast<double>(plan.size_after_bytes) > limit_bytes)
-    page.line(fmt::format("The cache stays above {}: what is left is in use or came today.",
-                          files::shown_bytes(static_cast<uint64_t>(limit_bytes))),
-              Tone::kWarning);
+  if (const std::string line = stays_above(plan, limit_gb); !line.empty())
+    page.line(line, Tone::kWarning);
   fmt::print("{}", page.text());
 }
 
@@ -106,7 +104,7 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   if (settings.max_size_gb >= 0) rules.max_cache_size_gb = settings.max_size_gb;
   CleanPlan plan = plan_clean(session, rules);
   if (!context.quiet)
-    print_plan(plan, rules.max_cache_size_gb * 1e9, settings.options.verbose, context.color);
+    print_plan(plan, rules.max_cache_size_gb, settings.options.verbose, context.color);
   // Never looked at by anyone: no question is asked for them.
   if (!dry_run) remove_rests(find_rests(session.environment()));
   if (dry_run || plan.items.empty()) return to_json(plan, plan.freed_bytes, dry_run);

@@ -15,6 +15,9 @@ model_store::CleanPlan plan_clean(
 /// Removes it, from the programs it was shown to as well. Returns freed bytes.
 uint64_t apply_clean(Session& session, const model_store::CleanPlan& plan);
 
+/// A sentence for people where `plan` leaves more than max_cache_size_gb; else "".
+std::string stays_above(const model_store::CleanPlan& plan, double limit_gb);
+
 /// "Ollama (hf.co/org/x:Q4_K_M), Hugging Face (org/x)": where else a model is taken from; or "".
 std::string also_taken_from(const model_store::CleanItem& item);
 

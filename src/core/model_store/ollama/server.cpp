@@ -18,6 +18,19 @@ std::string text_of(const Json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+/// The list of `/api/tags` and `/api/ps`; empty for another answer.
+std::optional<std::vector<ServerModel>> list_of(const Json& root) {
+  const bool right = root.is_object() && root.contains("models") &&
+                     (root["models"].is_array() || root["models"].is_null());
+  if (!right) return std::nullopt;
+  std::vector<ServerModel> models;
+  for (const Json& model : root["models"])
+    if (model.is_object() && !text_of(model, "name").empty())
+      models.push_back(
+          {text_of(model, "name"), text_of(model, "digest"), number_of(model, "size")});
+  return models;
+}
+
 }  // namespace
 
 Server::Server(http::Client& client, std::string host_url)
@@ -46,17 +59,21 @@ std::vector<ServerModel> Server::models() {
          "https://ollama.com/download ({})",
          host_url_, error.what());
   }
-  const Json root = response.status == 200 ? parse_json(response.body, host_url_) : Json();
-  if (!root.is_object() || !root.contains("models") ||
-      !(root["models"].is_array() || root["models"].is_null()))
+  auto models = list_of(response.status == 200 ? parse_json(response.body, host_url_) : Json());
+  if (!models)
     fail(ErrorKind::kNetwork, "{}: expected Ollama's list of models, found status {}", host_url_,
          response.status);
-  std::vector<ServerModel> models;
-  for (const Json& model : root["models"])
-    if (model.is_object() && !text_of(model, "name").empty())
-      models.push_back(
-          {text_of(model, "name"), text_of(model, "digest"), number_of(model, "size")});
-  return models;
+  return std::move(*models);
+}
+
+std::vector<ServerModel> Server::loaded() {
+  try {
+    const auto response = client_.send({.url = http::parse_url(host_url_ + "/api/ps")});
+    if (response.status != 200) return {};
+    return list_of(parse_json(response.body, host_url_)).value_or(std::vector<ServerModel>());
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 void Server::require() {

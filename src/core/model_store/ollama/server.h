@@ -15,7 +15,7 @@ struct ServerModel {
   uint64_t size_bytes = 0;
 };
 
-/// The running Ollama (`/api/version`, `/api/tags`, `/api/pull`, `/api/delete`).
+/// The running Ollama (`/api/version`, `/api/tags`, `/api/ps`, `/api/pull`).
 class Server {
  public:
   Server(http::Client& client, std::string host_url);
@@ -24,6 +24,8 @@ class Server {
   /// Throws Error(kNetwork) "Ollama does not answer at ...: start it with `ollama serve`, or
   /// install it from https://ollama.com/download".
   std::vector<ServerModel> models();
+  /// Those it has in memory; none when nobody answers.
+  std::vector<ServerModel> loaded();
   /// The same error unless it answers.
   void require();
   /// `insecure`: its registry may be asked in the clear.

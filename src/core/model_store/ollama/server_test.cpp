@@ -30,11 +30,14 @@ TEST_CASE("the running Ollama is asked for version and models") {
     if (request.target == "/api/version") return {.body = R"({"version":"0.9.6"})"};
     if (request.target == "/api/tags")
       return {.body = R"({"models":[{"name":"a:latest","digest":"ab","size":7},{"size":3},5]})"};
+    if (request.target == "/api/ps")
+      return {.body = R"({"models":[{"name":"a:latest","digest":"ab","size":9}]})"};
     return {.status = 404};
   });
   http::Client client(once());
   Server ollama(client, server.origin());
   CHECK(ollama.version() == "0.9.6");
+  CHECK(ollama.loaded().at(0).digest == "ab");
   const auto models = ollama.models();
   REQUIRE(models.size() == 1);
   CHECK(models[0].name == "a:latest");
@@ -45,6 +48,7 @@ TEST_CASE("nobody there is an answer for version and a next step for models") {
   http::Client client(once());
   Server ollama(client, "http://127.0.0.1:1");
   CHECK_FALSE(ollama.version());
+  CHECK(ollama.loaded().empty());
   CHECK(contains(refusal_of([&] { ollama.models(); }, ErrorKind::kNetwork), "ollama serve"));
   CHECK(contains(refusal_of([&] { ollama.require(); }, ErrorKind::kNetwork), "ollama serve"));
 }

@@ -166,10 +166,19 @@ std::string UseJudge::why_kept_by_problems(const ModelRecord& model) const {
   return "";
 }
 
-bool UseJudge::is_open(const Files& files) {
+/// What is at work now. A program may have read everything into memory weeks ago.
+std::string UseJudge::why_kept_by_programs(const Files& files) {
   if (!open_) open_ = evidence_.open_files();
-  return std::any_of(files.weight_inodes.begin(), files.weight_inodes.end(),
-                     [&](const auto& inode) { return open_->contains(inode); });
+  for (const auto& inode : files.weight_inodes) {
+    if (open_->contains(inode)) return "a process has it open";
+    const auto found = listed_.find(inode);
+    if (found == listed_.end()) continue;
+    if (!loaded_) loaded_ = evidence_.loaded();
+    for (const StoredModel* listed : found->second)
+      if (!listed->revision.empty() && loaded_->contains(listed->revision))
+        return fmt::format("{} has it in memory", place_name(listed->place));
+  }
+  return "";
 }
 
 /// Fills what is known of the last use.
@@ -222,7 +231,7 @@ ModelUse UseJudge::judge(const ModelRecord& model) {
   if (const auto why = only_copies_.find(model.id);
       use.why_kept.empty() && why != only_copies_.end())
     use.why_kept = why->second;
-  if (use.why_kept.empty() && is_open(files)) use.why_kept = "a process has it open";
+  if (use.why_kept.empty()) use.why_kept = why_kept_by_programs(files);
   return use;
 }
 

@@ -30,6 +30,8 @@ struct UseEvidence {
   std::function<std::optional<int64_t>(const std::filesystem::path&)> last_read_s =
       files::last_read_s;
   std::function<Inodes()> open_files = platform::open_files;
+  /// StoredModel::revision of what a program has in memory, its files perhaps closed.
+  std::function<std::set<std::string>()> loaded = [] { return std::set<std::string>(); };
 };
 
 /// What is known of one model's use.
@@ -42,9 +44,10 @@ struct ModelUse {
 };
 
 /// Tells which models are in use: linked by an app; named by another program in a way that is not
-/// our own publication; open in a process; used or read within the last `days`. A publication of
-/// ours is no use, except where the disk does not record reads: nobody knows then who reads by it.
-/// A model whose files nobody could bring again (added from a folder that is gone) stays as well.
+/// our own publication; open in a process or loaded; used or read within the last `days`. A
+/// publication of ours is no use, except where the disk does not record reads: nobody knows then
+/// who reads by it. A model whose files nobody could bring again (added from a folder that is gone)
+/// stays as well.
 class UseJudge {
  public:
   UseJudge(Registry& registry, const Layout& layout, const UseEvidence& evidence, int days,
@@ -63,7 +66,7 @@ class UseJudge {
   std::string why_kept_by_foreign(const Inodes& weights) const;
   std::string why_kept_by_problems(const ModelRecord& model) const;
   std::string why_kept_by_reads(const ModelRecord& model, const Files& files, ModelUse& use) const;
-  bool is_open(const Files& files);
+  std::string why_kept_by_programs(const Files& files);
   bool is_ours(const StoredModel& listed) const;
 
   Layout layout_;
@@ -75,6 +78,7 @@ class UseJudge {
   std::set<std::filesystem::path> own_listings_;
   std::map<std::pair<uint64_t, uint64_t>, std::vector<const StoredModel*>> listed_;  // by content
   std::optional<Inodes> open_;  // looked for when first asked
+  std::optional<std::set<std::string>> loaded_;
 };
 
 }  // namespace toolkit::model_store

@@ -126,11 +126,16 @@ TEST_SUITE("unit") {
     CHECK(store.plan().items.size() == 1);
   }
 
-  TEST_CASE("a model that a process has open stays") {
+  TEST_CASE("a model that a process has open or in memory stays") {
     Shown store;
     const auto identity = *files::identity_of(store.weights());
     store.evidence.open_files = [&] { return Inodes{{identity.device, identity.inode}}; };
     CHECK(store.kept() == "hf://org/old: a process has it open");
+    store.evidence.open_files = [] { return Inodes(); };
+    store.evidence.loaded = [] { return std::set<std::string>{"beef"}; };
+    CHECK(store.plan().items.size() == 1);
+    store.evidence.others[0].models[0].revision = "beef";
+    CHECK(store.kept() == "hf://org/old: Ollama has it in memory");
   }
 
   TEST_CASE("a model that is linked stays, whatever else is known of it") {
