@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/files/disk_space.h"
 #include "core/files/tree.h"
@@ -131,7 +130,7 @@ void remove_unused(Registry& registry, const Layout& layout, const ModelRecord& 
   try {
     refuse_linked(model);
     if (!model.is_symlink) withdraw(model);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     log_warning("{} is kept: {}", model.name.uri(), error.what());
     return;
   }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "core/base/error.h"
 #include "core/files/safe_path.h"
 #include "core/files/tree.h"
 #include "core/model_store/utc_time.h"
@@ -74,7 +73,7 @@ UseJudge::UseJudge(Registry& registry, const Layout& layout, const UseEvidence& 
     if (model.is_symlink) continue;
     try {
       publications_[model.id] = evidence.publications(model);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       unreadable_[model.id] = error.what();
       continue;
     }
