@@ -1,7 +1,13 @@
 #include "core/model_store/layout.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
+#include <string_view>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -61,6 +67,20 @@ void require_one_file_system(const Layout& layout) {
          layout.root.string());
 }
 
+/// config.yaml with a word on what it is for; one that is there stays. Without it everything works.
+void explain_settings(const Layout& layout) {
+  constexpr std::string_view kText =
+      "# Settings of this cache: `mlx-cache config` lists and changes them. They go before "
+      "section\n"
+      "# mlxcache of ~/.mlx-infrastructure/config.yaml.\n";
+  // Never over one that somebody writes at this moment.
+  const int file = ::open(layout.settings().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (file < 0) return;
+  if (::write(file, kText.data(), kText.size()) < 0)
+    log_info("{}: {}", layout.settings().string(), std::strerror(errno));
+  ::close(file);
+}
+
 /// logs/mlx-cache.log leads to the suite's log. Without it everything works.
 void link_log(const Layout& layout) {
   const fs::path link = layout.logs() / "mlx-cache.log";
@@ -102,6 +122,7 @@ void create_store(const Layout& layout) {
     make_folder(folder);
   require_one_file_system(layout);
   link_log(layout);
+  explain_settings(layout);
 }
 
 bool store_is_there(const Layout& layout) {

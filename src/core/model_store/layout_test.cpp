@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "core/base/atomic_file.h"
 #include "core/base/testing.h"
 
 namespace toolkit::model_store {
@@ -35,7 +36,10 @@ TEST_SUITE("unit") {
          {layout.models(), layout.incoming(), layout.journal(), layout.locks(), layout.logs()})
       CHECK(fs::is_directory(made));
     CHECK(fs::is_symlink(layout.logs() / "mlx-cache.log"));
+    CHECK(read_file(layout.settings()).starts_with("# Settings of this cache"));
+    write_file_atomically(layout.settings(), "auto_clean: false\n");
     create_store(layout);
+    CHECK(read_file(layout.settings()) == "auto_clean: false\n");
     fs::remove_all(layout.incoming());
     create_store(layout);
     CHECK(fs::is_directory(layout.incoming()));
