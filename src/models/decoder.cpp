@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "core/base/error.h"
+#include "core/tensor/attention.h"
 #include "core/tensor/rms_norm.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
@@ -146,12 +147,18 @@ mx::array Decoder::hidden(const mx::array& ids, const ForwardOptions& options) c
     fail(ErrorKind::kInternal, "packed rows and a cache do not go together");
   if (options.shared && !options.segments)
     fail(ErrorKind::kInternal, "a shared prefix needs packed rows");
-  const BlockContext context{&c, &parts_->frequencies, options.segments, options.shared,
-                             options.cache};
+  const BlockContext context{&c,
+                             &parts_->frequencies,
+                             options.segments,
+                             options.shared,
+                             options.cache,
+                             std::make_shared<tensor::AttentionMasks>()};
   Residual residual{parts_->embed_tokens(ids), std::nullopt};
-  if (options.embedding_noise) residual.x = mx::add(residual.x, *options.embedding_noise);
+  const mx::Dtype type = residual.x.dtype();
+  if (options.embedding_noise)
+    residual.x = mx::add(residual.x, mx::astype(*options.embedding_noise, type));
   if (c.embedding_scale != 1.0f)
-    residual.x = mx::multiply(residual.x, mx::array(c.embedding_scale));
+    residual.x = mx::multiply(residual.x, mx::array(c.embedding_scale, type));
   for (const DecoderBlock& block : parts_->layers)
     residual = options.checkpoint_layers ? run_checkpointed(block, residual, context)
                                          : block(residual, context);
@@ -160,7 +167,7 @@ mx::array Decoder::hidden(const mx::array& ids, const ForwardOptions& options) c
 }
 
 mx::array Decoder::logits(const mx::array& hidden) const {
-  const mx::array raw = parts_->lm_head(hidden);
+  const mx::array raw = mx::astype(parts_->lm_head(hidden), mx::float32);
   const float cap = parts_->config.logit_softcap;
   if (cap == 0.0f) return raw;
   return mx::multiply(mx::tanh(mx::divide(raw, mx::array(cap))), mx::array(cap));
@@ -260,6 +267,7 @@ int64_t Decoder::parameter_count() const {
 }
 
 void Decoder::set_compute(tensor::Compute compute) {
+  parts_->embed_tokens.compute = compute;
   auto layers = linears();
   if (parts_->config.tied_embeddings) layers.emplace_back("lm_head", &parts_->lm_head);
   for (auto& [path, layer] : layers) {

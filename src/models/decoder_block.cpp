@@ -83,6 +83,7 @@ mx::array DecoderBlock::attend(const mx::array& normed, const BlockContext& cont
       .scale = config.attention_scale, .window = layer.window, .softcap = config.attention_softcap};
   if (context.segments) options.segments = *context.segments;
   if (context.shared) options.prefix = context.shared->lengths;
+  options.masks = context.masks.get();
   const mx::array seen = tensor::attention(q, k, v, options);
   return self_attn.o_proj(mx::reshape(seen, {batch, tokens, config.num_heads * config.head_dim}));
 }

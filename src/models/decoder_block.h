@@ -1,9 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "core/nn/linear.h"
+#include "core/tensor/attention.h"
 #include "models/decoder.h"
 
 namespace toolkit::models {
@@ -36,6 +38,7 @@ struct BlockContext {
   const mx::array* segments = nullptr;
   const SharedPrefix* shared = nullptr;
   KvCache* cache = nullptr;
+  std::shared_ptr<tensor::AttentionMasks> masks = nullptr;  // of this pass
 };
 
 /// The residual stream between blocks. The sum `x + delta` is made inside the next block's first

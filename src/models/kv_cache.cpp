@@ -31,6 +31,8 @@ std::pair<mx::array, mx::array> KvCache::append(int layer, const mx::array& keys
                                                 const mx::array& values) {
   reserve(length_ + keys.shape(1));
   Buffers& buffers = layers_.at(static_cast<size_t>(layer));
+  if (length_ == 0 && buffers.keys.dtype() != keys.dtype())
+    buffers = {mx::astype(buffers.keys, keys.dtype()), mx::astype(buffers.values, keys.dtype())};
   return tensor::cache_append(buffers.keys, buffers.values, keys, values, length_);
 }
 

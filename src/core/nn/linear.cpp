@@ -70,7 +70,7 @@ std::vector<mx::array> apply_together(const mx::array& x,
 }
 
 mx::array Embedding::operator()(const mx::array& ids) const {
-  return tensor::embedding(table, ids, mx::float32);
+  return tensor::embedding(table, ids, tensor::activation_type(compute));
 }
 
 }  // namespace toolkit::nn

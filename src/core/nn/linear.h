@@ -50,8 +50,10 @@ std::vector<mx::array> apply_together(const mx::array& x,
                                       std::initializer_list<const Linear*> layers);
 
 struct Embedding {
-  tensor::Weight table;                              // (vocabulary, C)
-  mx::array operator()(const mx::array& ids) const;  // (B, T) -> (B, T, C) f32
+  tensor::Weight table;  // (vocabulary, C)
+  tensor::Compute compute = tensor::Compute::kFloat32;
+  /// (B, T) -> (B, T, C) of tensor::activation_type(compute).
+  mx::array operator()(const mx::array& ids) const;
 };
 
 }  // namespace toolkit::nn

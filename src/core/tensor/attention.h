@@ -1,11 +1,18 @@
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "core/tensor/array_fwd.h"
 #include "mlx/array.h"
 
 namespace toolkit::tensor {
+
+/// Masks of the plain graph, by window: what one layer made of a pass's segments and prefix serves
+/// the layers after it. Belongs to one pass; our CPU kernels have no masks.
+struct AttentionMasks {
+  std::map<int, mx::array> by_window;
+};
 
 struct AttentionOptions {
   float scale = 1.0f;    // of q k^T, before softcap
@@ -20,6 +27,7 @@ struct AttentionOptions {
   /// To each of them it is as if they stood right before its own keys: a window counts that way.
   /// Needs segments and causal.
   std::optional<mx::array> prefix = std::nullopt;
+  AttentionMasks* masks = nullptr;  // of this pass; null: made anew
 };
 
 /// Grouped-query attention without keeping the T x S matrix.

@@ -1,17 +1,11 @@
 #pragma once
 
-#include <memory>
 #include <optional>
 
 #include "core/tensor/cpu/linear_primitive.h"
-#include "core/tensor/linear.h"
+#include "core/tensor/prepared_weight.h"
 
 namespace toolkit::tensor {
-
-/// What the kernels keep beside a frozen weight.
-struct PreparedWeight {
-  std::shared_ptr<const cpu::Int8Weight> int8;
-};
 
 /// The map in the form our CPU primitives take, or nothing when they cannot read its weight. Only
 /// where the CPU kernels are built.

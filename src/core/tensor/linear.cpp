@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/tensor/dropout.h"
 #include "core/tensor/plain/plain.h"
+#include "core/tensor/prepared_weight.h"
 #include "core/tensor/scale_columns.h"
 #include "mlx/mlx.h"
 #ifdef TOOLKIT_CPU_KERNELS
@@ -29,20 +30,34 @@ mx::array dequantized(const Weight& weight, mx::Dtype dtype) {
       dtype);
 }
 
-#ifndef TOOLKIT_CPU_KERNELS
-struct PreparedWeight {};
-#endif
+mx::Dtype activation_type(Compute compute) {
+  return compute == Compute::kBFloat16 && !use_cpu_kernels() ? mx::bfloat16 : mx::float32;
+}
 
-std::shared_ptr<const PreparedWeight> prepare([[maybe_unused]] const Weight& weight,
-                                              [[maybe_unused]] Compute compute) {
+namespace {
+
+std::shared_ptr<const PreparedWeight> converted(const Weight& weight, mx::Dtype type) {
+  if (!weight.quantized() || weight.scales->dtype() == type) return nullptr;
+  Weight kept = weight;
+  kept.scales = mx::astype(*weight.scales, type);
+  if (weight.biases) kept.biases = mx::astype(*weight.biases, type);
+  mx::eval(*kept.scales);
+  if (kept.biases) mx::eval(*kept.biases);
+  return std::make_shared<PreparedWeight>(PreparedWeight{.converted = kept});
+}
+
+}  // namespace
+
+std::shared_ptr<const PreparedWeight> prepare(const Weight& weight, Compute compute) {
+  if (!use_cpu_kernels()) return converted(weight, activation_type(compute));
 #ifdef TOOLKIT_CPU_KERNELS
-  if (compute == Compute::kInt8 && use_cpu_kernels()) {
+  if (compute == Compute::kInt8) {
     if (const std::optional<cpu::LinearMap> map =
             kernel_map({.weight = &weight}, Compute::kFloat32)) {
       std::vector<mx::array> arrays = {map->weight};
       if (map->scales) arrays.insert(arrays.end(), {*map->scales, *map->biases});
       mx::eval(arrays);
-      return std::make_shared<PreparedWeight>(PreparedWeight{cpu::int8_weight(*map)});
+      return std::make_shared<PreparedWeight>(PreparedWeight{.int8 = cpu::int8_weight(*map)});
     }
   }
 #endif

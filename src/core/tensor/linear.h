@@ -29,14 +29,17 @@ struct Weight {
   int columns() const;  // in
 };
 
+/// The type activations are kept in: bf16 for Compute::kBFloat16 where MLX's own ops run (Metal,
+/// CUDA; sums stay f32 inside them), f32 otherwise: our CPU kernels round inside a product only.
+mx::Dtype activation_type(Compute compute);
+
 /// The weight as a dense (out, in) array of `dtype` (plain MLX graph).
 mx::array dequantized(const Weight& weight, mx::Dtype dtype);
 
-/// What a CPU kernel wants to keep beside a weight (int8 rows, panels). Opaque; made by `prepare`.
+/// What is kept beside a weight (int8 rows; scales of another type). Opaque; made by `prepare`.
 struct PreparedWeight;
 
-/// Work done once per frozen weight after loading: for Compute::kInt8 its int8 form. May return
-/// null.
+/// Work done once per frozen weight after loading. May return null: nothing is to be kept.
 std::shared_ptr<const PreparedWeight> prepare(const Weight& weight, Compute compute);
 
 /// Low-rank branch: adds scale * (x a) b. a (in, r), b (r, out), both f32. (Hu et al. 2021,

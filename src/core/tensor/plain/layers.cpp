@@ -1,24 +1,36 @@
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "core/tensor/plain/plain.h"
+#include "core/tensor/prepared_weight.h"
 #include "mlx/mlx.h"
 
 namespace toolkit::tensor::plain {
 
+namespace {
+
+// x W^T
+mx::array product(const mx::array& x, const Weight& w) {
+  const auto like_x = [&](const mx::array& array) { return mx::astype(array, x.dtype()); };
+  if (!w.quantized()) return mx::matmul(x, mx::transpose(like_x(w.data)));
+  return mx::quantized_matmul(x, w.data, like_x(*w.scales),
+                              w.biases ? std::optional(like_x(*w.biases)) : std::nullopt,
+                              /*transpose=*/true, w.group_size, w.bits);
+}
+
+}  // namespace
+
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps) {
   std::vector<mx::array> outputs;
   for (const LinearTerms& map : maps) {
-    const Weight& w = *map.weight;
-    mx::array y = w.quantized() ? mx::quantized_matmul(x, w.data, *w.scales, w.biases,
-                                                       /*transpose=*/true, w.group_size, w.bits)
-                                : mx::matmul(x, mx::transpose(mx::astype(w.data, x.dtype())));
+    const bool kept = map.prepared && map.prepared->converted;
+    mx::array y = product(x, kept ? *map.prepared->converted : *map.weight);
     if (map.bias) y = mx::add(y, mx::astype(*map.bias, x.dtype()));
     if (map.lora) {
       const LoraBranch& lora = *map.lora;
       const mx::array low = mx::matmul(x, mx::astype(lora.a, x.dtype()));
-      const mx::array delta = mx::matmul(low, mx::astype(lora.b, x.dtype()));
-      y = mx::add(y, mx::multiply(delta, mx::array(lora.scale, x.dtype())));
+      y = mx::addmm(y, low, mx::astype(lora.b, x.dtype()), lora.scale);
     }
     outputs.push_back(y);
   }
@@ -26,7 +38,7 @@ std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTe
 }
 
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
-  return mx::fast::rms_norm(x, weight, eps);
+  return mx::fast::rms_norm(x, mx::astype(weight, x.dtype()), eps);
 }
 
 mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale) {
@@ -34,10 +46,11 @@ mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, flo
   return rope(x, frequencies, mx::reshape(mx::arange(offset, offset + tokens), {1, tokens}), scale);
 }
 
-mx::array rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
-               float scale) {
-  // Written out rather than mx::fast::rope: that one wants (B, H, T, D) and periods instead of
-  // angles.
+namespace {
+
+// Cosine and sine written out, for a length of them other than 1, which MLX's op does not have.
+mx::array scaled_rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
+                      float scale) {
   const int tokens = x.shape(1), half = frequencies.shape(0), width = x.shape(3);
   const mx::array at =
       mx::reshape(mx::astype(positions, mx::float32), {positions.shape(0), tokens, 1, 1});
@@ -55,6 +68,20 @@ mx::array rope(const mx::array& x, const mx::array& frequencies, const mx::array
   if (2 * half < width)
     parts.push_back(mx::slice(wide, {0, 0, 0, 2 * half}, {shape[0], shape[1], shape[2], width}));
   return mx::astype(mx::concatenate(parts, 3), x.dtype());
+}
+
+}  // namespace
+
+mx::array rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
+               float scale) {
+  if (scale != 1.0f) return scaled_rope(x, frequencies, positions, scale);
+  // MLX's op counts positions up from one offset a batch entry: every token is an entry of its own.
+  const int rows = x.shape(0), tokens = x.shape(1), heads = x.shape(2), width = x.shape(3);
+  const mx::array offsets = mx::reshape(mx::broadcast_to(positions, {rows, tokens}), {-1});
+  const mx::array rotated = mx::fast::rope(
+      mx::reshape(x, {rows * tokens, heads, 1, width}), 2 * frequencies.shape(0),
+      /*traditional=*/false, std::nullopt, 1.0f, offsets, mx::reciprocal(frequencies));
+  return mx::reshape(rotated, x.shape());
 }
 
 namespace {
@@ -108,6 +135,15 @@ mx::array attention_mask(int queries, int keys, const AttentionOptions& options)
   return mask;
 }
 
+mx::array pass_mask(int queries, int keys, const AttentionOptions& options) {
+  if (!options.masks) return attention_mask(queries, keys, options);
+  const auto made = options.masks->by_window.find(options.window);
+  if (made != options.masks->by_window.end()) return made->second;
+  const mx::array mask = attention_mask(queries, keys, options);
+  options.masks->by_window.emplace(options.window, mask);
+  return mask;
+}
+
 }  // namespace
 
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
@@ -122,7 +158,7 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
     const mx::array out =
         sees_all ? mx::fast::scaled_dot_product_attention(qh, kh, vh, options.scale)
                  : mx::fast::scaled_dot_product_attention(qh, kh, vh, options.scale, "array",
-                                                          attention_mask(queries, keys, options));
+                                                          pass_mask(queries, keys, options));
     return mx::transpose(out, {0, 2, 1, 3});
   }
   const int batch = q.shape(0), width = q.shape(3), group = heads / kv_heads;
@@ -132,7 +168,7 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v,
   scores = mx::multiply(mx::tanh(mx::divide(scores, mx::array(options.softcap, q.dtype()))),
                         mx::array(options.softcap, q.dtype()));
   if (!sees_all)
-    scores = mx::where(mx::expand_dims(attention_mask(queries, keys, options), 1), scores,
+    scores = mx::where(mx::expand_dims(pass_mask(queries, keys, options), 1), scores,
                        mx::array(-1e9f, q.dtype()));
   const mx::array out =
       mx::matmul(mx::softmax(scores, -1, /*precise=*/true), mx::expand_dims(vh, 2));
