@@ -8,12 +8,12 @@ help:
 	@echo "make demo    install what is missing, build, fine-tune a real model on real data"
 	@echo "make test    install what is missing, build, run every test"
 	@echo "make test-interop   tests beside the real programs (installs gigabytes: PyTorch, mlx-lm, llama.cpp, Ollama)"
-	@echo "make build   build all programs into $(BUILD)/bin   (PRESET=dev|asan-ubsan|tsan for others)"
+	@echo "make build   build all programs into $(BUILD)/bin   (PRESET=cuda for NVIDIA GPUs; dev|asan-ubsan|tsan)"
 	@echo "make check   format, layers, file sizes"
 	@echo "make setup   only install (apt or brew, then Python wheels through uv)"
 
 setup:
-	@scripts/setup
+	@scripts/setup $(if $(filter cuda,$(PRESET)),--cuda)
 
 build: setup
 	cmake --preset $(PRESET)

@@ -28,19 +28,23 @@ if(NOT TOOLKIT_ENGINE)
   return()
 endif()
 
-# MLX comes from its wheel: `make setup` puts it into .venv.
+# MLX comes from its wheel: `make setup` puts it into .venv, `scripts/setup --cuda` the one for NVIDIA GPUs into .venv-cuda.
+set(TOOLKIT_VENV .venv CACHE STRING "virtual environment with MLX's wheel, in the source folder")
 if(NOT MLX_ROOT)
-  find_program(TOOLKIT_PYTHON NAMES python3 python
-               PATHS ${CMAKE_SOURCE_DIR}/.venv/bin NO_DEFAULT_PATH)
-  if(TOOLKIT_PYTHON)
-    execute_process(COMMAND ${TOOLKIT_PYTHON} -m mlx --cmake-dir
-                    OUTPUT_VARIABLE MLX_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE)
-  endif()
+  # Not asked of the wheel itself: the one for NVIDIA GPUs cannot be imported where there is no driver, but can be built with.
+  file(GLOB MLX_ROOT ${CMAKE_SOURCE_DIR}/${TOOLKIT_VENV}/lib/python3.*/site-packages/mlx)
 endif()
 if(NOT MLX_ROOT)
   message(FATAL_ERROR "MLX not found. Run `make setup` first, or give -DMLX_ROOT=<folder of the MLX wheel>.")
 endif()
-find_package(MLX CONFIG REQUIRED PATHS ${MLX_ROOT} NO_DEFAULT_PATH)
+if(TOOLKIT_VENV STREQUAL ".venv-cuda")
+  # The package of MLX's CUDA wheel asks for NVIDIA's compiler, which only MLX itself is built with.
+  add_library(mlx SHARED IMPORTED)
+  set_target_properties(mlx PROPERTIES IMPORTED_LOCATION ${MLX_ROOT}/lib/libmlx.so
+                        INTERFACE_INCLUDE_DIRECTORIES ${MLX_ROOT}/include)
+else()
+  find_package(MLX CONFIG REQUIRED PATHS ${MLX_ROOT} NO_DEFAULT_PATH)
+endif()
 
 # The wheel's BLAS is the reference one. OpenBLAS linked *before* MLX answers its cblas_* calls.
 add_library(toolkit_mlx INTERFACE)

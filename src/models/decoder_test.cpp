@@ -57,6 +57,12 @@ std::vector<mx::array> add_branches(Decoder& decoder) {
   return factors;
 }
 
+/// Of all elements together: ||a - b|| / ||b||.
+float relative_error(const mx::array& a, const mx::array& b) {
+  const auto squares = [](const mx::array& x) { return mx::sum(mx::square(x)); };
+  return mx::sqrt(mx::divide(squares(mx::subtract(a, b)), squares(b))).item<float>();
+}
+
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -78,6 +84,36 @@ TEST_SUITE("unit") {
       CHECK(cache.length() == 20);
       CHECK(largest_difference(mx::concatenate(parts, 1), whole) < 1e-4f);
     }
+  }
+
+  TEST_CASE("the plain graph keeps bf16 activations and stays near f32, with a cache too") {
+    tensor::use_plain_graph(true);
+    for (const char* config : {kTinyLlama, kTinyGemma}) {
+      CAPTURE(config);
+      const MemoryFiles files = random_files(config);
+      const auto exact = load_decoder(files, tensor::Compute::kFloat32);
+      const auto rounded = load_decoder(files, tensor::Compute::kBFloat16);
+      add_branches(*exact), add_branches(*rounded);
+      const mx::array ids = counting_ids(20), noise = mx::full({1, 20, 32}, 0.01f);
+      const mx::array segments =
+          ids_of({0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
+      const ForwardOptions options{.segments = &segments, .embedding_noise = &noise};
+      const mx::array hidden = rounded->hidden(ids, options);
+      CHECK(hidden.dtype() == mx::bfloat16);
+      const mx::array logits = rounded->logits(hidden),
+                      wanted = exact->logits(exact->hidden(ids, options));
+      CHECK(logits.dtype() == mx::float32);
+      CHECK(relative_error(logits, wanted) < 0.05f);
+      CHECK(relative_error(logits, wanted) > 0.0f);
+
+      KvCache cache(rounded->config());
+      const mx::array first = rounded->hidden(mx::slice(ids, {0, 0}, {1, 15}), {.cache = &cache});
+      const mx::array second = rounded->hidden(mx::slice(ids, {0, 15}, {1, 20}), {.cache = &cache});
+      CHECK(second.dtype() == mx::bfloat16);
+      const mx::array whole = exact->logits(exact->hidden(ids));
+      CHECK(relative_error(rounded->logits(mx::concatenate({first, second}, 1)), whole) < 0.05f);
+    }
+    tensor::use_plain_graph(false);
   }
 
   TEST_CASE("a packed row gives each sample the hidden states it has alone") {
@@ -134,11 +170,10 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("a tied head uses the embedding's memory") {
-    const auto decoder = load_decoder(random_files(kTinyLlama), tensor::Compute::kFloat32);
+    auto decoder = load_decoder(random_files(kTinyLlama), tensor::Compute::kFloat32);
     const tensor::LinearTerms head = decoder->head();
     CHECK(head.weight->rows() == 64);
-    const mx::array table = head.weight->data;
-    CHECK(table.data_shared_ptr().use_count() == 1);  // one array, held twice: no copy
+    CHECK(head.weight->data.id() == decoder->parameters().front().places.front()->id());
   }
 
   TEST_CASE("everything that does not fit is named in one error") {

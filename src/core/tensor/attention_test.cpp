@@ -149,6 +149,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("packed attention equals attention on each segment, and padding gives zeros") {
+    const OnCpu on_cpu;
     const Sizes s{1, 160, 160, 6, 3, 64};
     const std::vector<int> lengths = {60, 1, 79, 20};
     AttentionOptions options = scaled(s);
@@ -211,6 +212,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("padding behind a shared prefix sees nothing and is not seen") {
+    const OnCpu on_cpu;
     const Sizes s{2, 60, 60, 4, 2, 64};
     const SharedRows rows{{11, 0}, {{20, 9, 14}, {}}, 60};
     const AttentionOptions options = rows.options(s);

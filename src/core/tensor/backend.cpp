@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/tensor/array_fwd.h"
 #include "mlx/device.h"
+#include "mlx/memory.h"
 #ifdef TOOLKIT_CPU_KERNELS
 #include "core/tensor/cpu/kernel_target.h"
 #endif
@@ -56,6 +57,11 @@ std::string cpu_kernel_target() {
   if (use_cpu_kernels()) return cpu::kernel_target();
 #endif
   return "plain";
+}
+
+std::optional<int64_t> peak_device_bytes() {
+  if (mx::default_device() == mx::Device::cpu) return std::nullopt;
+  return static_cast<int64_t>(mx::get_peak_memory());
 }
 
 namespace {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace toolkit::tensor {
@@ -24,6 +26,10 @@ void use_plain_graph(bool plain);
 
 /// The instruction set the CPU kernels run with: "AVX3" (AVX-512), "AVX2", "NEON", ..., "plain".
 std::string cpu_kernel_target();
+
+/// The most bytes that arrays held at once on a GPU with memory of its own or shared (Metal, CUDA);
+/// nothing on the CPU, whose arrays are part of the process's memory.
+std::optional<int64_t> peak_device_bytes();
 
 /// Call once at program start, before the first array: makes the C allocator keep and reuse the
 /// large blocks that MLX's CPU allocator asks for (each would otherwise be mapped anew), and picks

@@ -24,6 +24,18 @@ inline mx::array random_array(const mx::Shape& shape, int seed, float scale = 1.
                       mx::array(scale));
 }
 
+/// Tests of what only our CPU kernels do run on the CPU, whatever MLX's default device is.
+class OnCpu {
+ public:
+  OnCpu() : own_(mx::default_device()) { mx::set_default_device(mx::Device::cpu); }
+  ~OnCpu() { mx::set_default_device(own_); }
+  OnCpu(const OnCpu&) = delete;
+  OnCpu& operator=(const OnCpu&) = delete;
+
+ private:
+  mx::Device own_;
+};
+
 /// Largest |a - b| over the largest |b|, or over 0.3 where all of b is smaller.
 inline float relative_error(const mx::array& a, const mx::array& b) {
   REQUIRE(a.shape() == b.shape());
@@ -52,13 +64,15 @@ inline Arrays values_and_gradients(const Function& function, const Arrays& input
   return values;
 }
 
-/// Runs `function` through the plain graph and then with the kernels of every instruction set here.
+/// Runs `function` through the plain graph, on the GPU where there is one, and then on the CPU with
+/// the kernels of every instruction set here.
 inline void compare_with_plain(const Function& function, const Arrays& inputs,
                                size_t differentiable, float tolerance = 2e-5f) {
 #ifdef TOOLKIT_CPU_KERNELS
   use_plain_graph(true);
   const Arrays wanted = values_and_gradients(function, inputs, differentiable);
   use_plain_graph(false);
+  const OnCpu on_cpu;
   for (const std::string& target : cpu::kernel_targets()) {
     cpu::force_kernel_target(target);
     CAPTURE(target);

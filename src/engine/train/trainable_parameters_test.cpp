@@ -69,7 +69,9 @@ TEST_SUITE("unit") {
       const float size = mx::max(mx::abs(gradients[i])).item<float>();
       CHECK(size > 0.0f);
       CHECK(largest_difference(kept[i], gradients[i]) < 1e-4f * size);
-      CHECK(largest_difference(recomputed[i], kept[i]) == 0.0f);
+      // A GPU adds up in another order every time.
+      CHECK(largest_difference(recomputed[i], kept[i]) <=
+            (tensor::use_cpu_kernels() ? 0.0f : 1e-5f * size));
     }
   }
 

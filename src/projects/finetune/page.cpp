@@ -81,11 +81,14 @@ std::string numbers(const Result& result) {
                          "tokens a step",
                          result.shared_prefix, grouped(result.computed_tokens_per_step),
                          static_cast<double>(t.tokens) / static_cast<double>(t.steps)));
-  page += line("peak memory",
-               fmt::format("{:.2f} GB, {:.2f} planned   (compute {}, batches {:.0f} % full)",
-                           static_cast<double>(result.peak_rss_bytes) / 1e9,
-                           static_cast<double>(result.memory.plan.total()) / 1e9, result.compute,
-                           100 * result.filled_share));
+  page +=
+      line("peak memory",
+           fmt::format(
+               "{:.2f} GB{}, {:.2f} planned   (compute {}, batches {:.0f} % full)",
+               static_cast<double>(result.peak_device_bytes.value_or(result.peak_rss_bytes)) / 1e9,
+               result.peak_device_bytes ? " on the GPU" : "",
+               static_cast<double>(result.memory.plan.total()) / 1e9, result.compute,
+               100 * result.filled_share));
   page += line("adapter", fmt::format("{}   ({}{}, {} parameters)", result.adapter.string(),
                                       result.objective == "sft" ? "" : result.objective + ", ",
                                       result.method, grouped(result.trainable_parameters)));

@@ -240,6 +240,7 @@ Result run(Prepared prepared, report::RunLog& log, bool quiet,
   log.artifact(result.adapter / "adapters.safetensors", result.method + " adapter");
   log.artifact(result.plot, "training and validation loss");
   result.peak_rss_bytes = platform::peak_resident_bytes();
+  result.peak_device_bytes = tensor::peak_device_bytes();
   result.total_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   log.finish(result.training.interrupted ? "interrupted" : "succeeded", to_json(result));
@@ -253,46 +254,48 @@ Result run(const Config& config, report::RunLog& log, bool quiet,
 
 nlohmann::json to_json(const Result& result) {
   const engine::TrainingSummary& t = result.training;
-  Json json = {{"status", t.interrupted ? "interrupted" : "succeeded"},
-               {"stop_reason", t.interrupted     ? "interrupted"
-                               : t.stopped_early ? "early_stop"
-                                                 : "finished"},
-               {"adapter", result.adapter.string()},
-               {"plot", result.plot.string()},
-               {"model", result.model.empty() ? Json() : Json(result.model.string())},
-               {"objective", result.objective},
-               {"method", result.method},
-               {"rank", result.rank},
-               {"compute", result.compute},
-               {"steps", t.steps},
-               {"total_steps", result.total_steps},
-               {"skipped_steps", t.skipped_steps},
-               {"optimizer", result.optimizer},
-               {"accumulate", result.accumulate},
-               {"processes", result.processes},
-               {"tokens_per_step", t.steps > 0 ? t.tokens / t.steps : 0},
-               {"tokens", t.tokens},
-               {"supervised_tokens", t.supervised_tokens},
-               {"seconds", t.seconds},
-               {"total_seconds", result.total_seconds},
-               {"tokens_per_second", t.tokens_per_second},
-               {"peak_rss_bytes", result.peak_rss_bytes},
-               {"planned_bytes", result.memory.plan.total()},
-               {"planned_parts", parts_json(result.memory.plan)},
-               {"changes", changes_json(result.memory.changes)},
-               {"trainable_parameters", result.trainable_parameters},
-               {"train_rows", result.train_rows},
-               {"valid_rows", result.valid_rows},
-               {"truncated_rows", result.truncated_rows},
-               {"unsupervised_rows", result.unsupervised_rows},
-               {"filled_share", result.filled_share},
-               {"shared_prefix", result.shared_prefix},
-               {"computed_tokens_per_step", result.computed_tokens_per_step},
-               {"linear_flops_per_step", result.linear_flops_per_step},
-               {"validation_loss_before", nullptr},
-               {"validation_loss_after", nullptr},
-               {"best_step", t.best_step},
-               {"notes", result.notes}};
+  Json json = {
+      {"status", t.interrupted ? "interrupted" : "succeeded"},
+      {"stop_reason", t.interrupted     ? "interrupted"
+                      : t.stopped_early ? "early_stop"
+                                        : "finished"},
+      {"adapter", result.adapter.string()},
+      {"plot", result.plot.string()},
+      {"model", result.model.empty() ? Json() : Json(result.model.string())},
+      {"objective", result.objective},
+      {"method", result.method},
+      {"rank", result.rank},
+      {"compute", result.compute},
+      {"steps", t.steps},
+      {"total_steps", result.total_steps},
+      {"skipped_steps", t.skipped_steps},
+      {"optimizer", result.optimizer},
+      {"accumulate", result.accumulate},
+      {"processes", result.processes},
+      {"tokens_per_step", t.steps > 0 ? t.tokens / t.steps : 0},
+      {"tokens", t.tokens},
+      {"supervised_tokens", t.supervised_tokens},
+      {"seconds", t.seconds},
+      {"total_seconds", result.total_seconds},
+      {"tokens_per_second", t.tokens_per_second},
+      {"peak_rss_bytes", result.peak_rss_bytes},
+      {"peak_device_bytes", result.peak_device_bytes ? Json(*result.peak_device_bytes) : Json()},
+      {"planned_bytes", result.memory.plan.total()},
+      {"planned_parts", parts_json(result.memory.plan)},
+      {"changes", changes_json(result.memory.changes)},
+      {"trainable_parameters", result.trainable_parameters},
+      {"train_rows", result.train_rows},
+      {"valid_rows", result.valid_rows},
+      {"truncated_rows", result.truncated_rows},
+      {"unsupervised_rows", result.unsupervised_rows},
+      {"filled_share", result.filled_share},
+      {"shared_prefix", result.shared_prefix},
+      {"computed_tokens_per_step", result.computed_tokens_per_step},
+      {"linear_flops_per_step", result.linear_flops_per_step},
+      {"validation_loss_before", nullptr},
+      {"validation_loss_after", nullptr},
+      {"best_step", t.best_step},
+      {"notes", result.notes}};
   if (t.validated) {
     json["validation_loss_before"] = t.validation_loss_before;
     json["validation_loss_after"] = result.loss_of_adapter;

@@ -37,6 +37,7 @@ struct Result {
   std::string compute;                   // what was used in the end
   double total_seconds = 0;              // with loading, validation and saving
   int64_t peak_rss_bytes = 0;
+  std::optional<int64_t> peak_device_bytes;  // of a GPU
   MemoryChoice memory;         // what the peak was expected to be, and what was changed for a limit
   double loss_of_adapter = 0;  // validation loss of what lies in the folder
   engine::Metrics metrics_of_adapter;  // likewise; see engine::Objective

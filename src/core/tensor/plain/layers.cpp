@@ -14,9 +14,12 @@ namespace {
 mx::array product(const mx::array& x, const Weight& w) {
   const auto like_x = [&](const mx::array& array) { return mx::astype(array, x.dtype()); };
   if (!w.quantized()) return mx::matmul(x, mx::transpose(like_x(w.data)));
-  return mx::quantized_matmul(x, w.data, like_x(*w.scales),
-                              w.biases ? std::optional(like_x(*w.biases)) : std::nullopt,
-                              /*transpose=*/true, w.group_size, w.bits);
+  Weight packed = w;
+  packed.scales = like_x(*w.scales);
+  if (w.biases) packed.biases = like_x(*w.biases);
+  if (expands_packed(x)) return expanded_product(x, packed);
+  return mx::quantized_matmul(x, packed.data, *packed.scales, packed.biases,
+                              /*transpose=*/true, packed.group_size, packed.bits);
 }
 
 }  // namespace
@@ -48,9 +51,9 @@ mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, flo
 
 namespace {
 
-// Cosine and sine written out, for a length of them other than 1, which MLX's op does not have.
-mx::array scaled_rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
-                      float scale) {
+// Cosine and sine written out.
+mx::array written_rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
+                       float scale) {
   const int tokens = x.shape(1), half = frequencies.shape(0), width = x.shape(3);
   const mx::array at =
       mx::reshape(mx::astype(positions, mx::float32), {positions.shape(0), tokens, 1, 1});
@@ -74,8 +77,11 @@ mx::array scaled_rope(const mx::array& x, const mx::array& frequencies, const mx
 
 mx::array rope(const mx::array& x, const mx::array& frequencies, const mx::array& positions,
                float scale) {
-  if (scale != 1.0f) return scaled_rope(x, frequencies, positions, scale);
-  // MLX's op counts positions up from one offset a batch entry: every token is an entry of its own.
+  // MLX's op knows no scale, and on CUDA no head this narrow: its blocks would be too deep.
+  constexpr int kNarrowHalf = 16;
+  if (scale != 1.0f || frequencies.shape(0) < kNarrowHalf)
+    return written_rope(x, frequencies, positions, scale);
+  // It counts positions up from one offset a batch entry: every token is an entry of its own.
   const int rows = x.shape(0), tokens = x.shape(1), heads = x.shape(2), width = x.shape(3);
   const mx::array offsets = mx::reshape(mx::broadcast_to(positions, {rows, tokens}), {-1});
   const mx::array rotated = mx::fast::rope(

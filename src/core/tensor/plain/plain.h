@@ -14,6 +14,14 @@
 /// against. Signatures and meaning as in the public headers.
 namespace toolkit::tensor::plain {
 
+/// Whether products with a packed weight are made by expanded_product(): on CUDA from two rows on,
+/// where MLX would compile a kernel of its own at run time, half a minute for each type and size.
+bool expands_packed(const mx::array& x);
+
+/// x W^T on the weight expanded for this one product, and again for its gradient, so that nothing
+/// expanded is kept. The weight's scales are of the type of x.
+mx::array expanded_product(const mx::array& x, const Weight& packed);
+
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps);
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
 mx::array rope(const mx::array& x, const mx::array& frequencies, int offset, float scale);
