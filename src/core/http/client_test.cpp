@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -93,7 +95,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("client: retries what may pass, says so, and gives the last answer") {
-    int asked = 0;
+    std::atomic<int> asked = 0;
     const LoopbackServer server([&](const Received&) {
       ++asked;
       // On a connection that was used before, libcurl itself would ask again.
@@ -118,7 +120,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("client: what does not pass is not repeated") {
-    int asked = 0;
+    std::atomic<int> asked = 0;
     const LoopbackServer server([&](const Received& request) {
       ++asked;
       if (request.method == "POST") return Answer{.no_answer = true};
@@ -149,7 +151,7 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("client: Retry-After of the server is waited for, within limits") {
-    int asked = 0;
+    std::atomic<int> asked = 0;
     const LoopbackServer server([&](const Received&) {
       if (asked++ == 0) return Answer{.status = 429, .headers = {{"Retry-After", "3600"}}};
       return Answer{};
