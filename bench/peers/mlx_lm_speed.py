@@ -6,13 +6,13 @@ CPU backend is slow; so no loss is reported, it would not compare. Prints one JS
 
 import argparse
 import importlib.metadata
-import multiprocessing
 import time
 from pathlib import Path
 
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optimizers
+from dense_model import converted
 from mlx_lm import load, stream_generate
 from mlx_lm.sample_utils import make_sampler
 from mlx_lm.tuner.utils import linear_to_lora_layers
@@ -33,30 +33,6 @@ def parse():
     parser.add_argument("--prompt-tokens", type=int, default=128)
     parser.add_argument("--generate", type=int, default=16)
     return parser.parse_args()
-
-
-def convert(model, folder):
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    loaded = AutoModelForCausalLM.from_pretrained(Path(model).parent, gguf_file=Path(model).name, dtype=torch.float32)
-    loaded.hf_quantizer = None  # the weights are f32 now, but transformers still takes them for a GGUF's
-    if hasattr(loaded.config, "quantization_config"):
-        del loaded.config.quantization_config
-    load_tokenizer(model).save_pretrained(folder)
-    loaded.save_pretrained(folder)
-
-
-def converted(model, cache):
-    """The folder with the model; made in a process of its own, so that its memory is not taken for mlx-lm's."""
-    folder = Path(cache) / (Path(model).stem + "-f32")
-    if not (folder / "model.safetensors").exists():
-        child = multiprocessing.get_context("spawn").Process(target=convert, args=(model, folder))
-        child.start()
-        child.join()
-        if child.exitcode != 0:
-            raise SystemExit(f"{model}: could not be converted")
-    return folder
 
 
 def loss_of(model, ids, supervised):

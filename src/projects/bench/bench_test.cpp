@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -10,12 +11,15 @@
 #include "core/base/interrupt.h"
 #include "core/base/subprocess.h"
 #include "core/base/testing.h"
+#include "projects/bench/finetune_bench.h"
+#include "projects/bench/finetune_runs.h"
 #include "projects/bench/results.h"
 
 namespace toolkit::bench {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::contains;
 using testing::TestingFolder;
 
 TEST_SUITE("unit") {
@@ -70,9 +74,55 @@ TEST_SUITE("unit") {
                          doctest::Contains("scripts/setup --peers"), Error);
   }
 
+  TEST_CASE("finetune: the runs are those of --methods and what --only names may be of any") {
+    const auto names = [](const FinetuneConfig& config) {
+      std::vector<std::string> all;
+      for (const Run& run : finetune_runs(config, "rows")) all.push_back(run.name);
+      return all;
+    };
+    const auto has = [](const std::vector<std::string>& all, const std::string& name) {
+      return std::count(all.begin(), all.end(), name) == 1;
+    };
+    FinetuneConfig config;
+    CHECK(names(config) == std::vector<std::string>{"toolkit f32", "toolkit bf16", "toolkit int8",
+                                                    "toolkit f32 unshared",
+                                                    "toolkit int8 unshared"});
+    config.methods = {"dora", "full"};
+    CHECK(names(config) == std::vector<std::string>{"toolkit dora f32", "toolkit full f32"});
+    config.peers = true;
+    CHECK(names(config) == std::vector<std::string>{"toolkit dora f32", "PEFT dora f32 padded",
+                                                    "toolkit full f32", "torch full f32 padded",
+                                                    "torch full f32 packed"});
+    config.only = {"PEFT qlora f32 padded"};
+    for (const std::string& method : finetune_methods())
+      CHECK(has(names(config), baseline_of_method(method)));
+    CHECK(has(names(config), "toolkit f32"));
+    // --only splits at commas.
+    for (const std::string& name : names(config)) CHECK(name.find(',') == std::string::npos);
+    CHECK(baseline_of_method("vera").empty());
+  }
+
+  TEST_CASE("finetune: a run stands beside the peer of its method and beside our LoRA") {
+    const auto run = [](const char* method, double rate) {
+      return nlohmann::json{{"method", method}, {"tokens_per_second", rate}};
+    };
+    const nlohmann::json results = {{"runs",
+                                     {{"toolkit f32", run("lora", 400)},
+                                      {"toolkit dora f32", run("dora", 360)},
+                                      {"PEFT dora f32 padded", run("dora", 100)},
+                                      {"toolkit full f32", run("full", 200)},
+                                      {"broken", {{"error", "x"}}}}}};
+    std::string table = finetune_table(results);
+    std::erase(table, ' ');
+    CHECK(contains(table, "|toolkitdoraf32|360.0|3.60|0.90|"));
+    CHECK(contains(table, "|PEFTdoraf32padded|100.0|1.00|0.25|"));
+    CHECK(contains(table, "|toolkitfullf32|200.0||0.50|"));
+    CHECK(contains(table, "|broken(failed)||||"));
+  }
+
   TEST_CASE("the table compares with the baseline") {
     const nlohmann::json results = {{"runs", {{"ours", {{"s", 30.0}}}, {"theirs", {{"s", 10.0}}}}}};
-    const std::string table = table_of(results, {{"speed", "s", 1}}, "s", "theirs");
+    const std::string table = table_of(results, {{"speed", "s", 1}, times("theirs", "s")});
     CHECK(table.find("30.0") != std::string::npos);
     CHECK(table.find("3.00") != std::string::npos);
     CHECK(table.find("times theirs") != std::string::npos);

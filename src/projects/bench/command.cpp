@@ -57,8 +57,9 @@ cli::Command bench_command() {
   command.examples = {"mlx-toolkit bench finetune", "mlx-toolkit bench generate --peers"};
   command.subcommands = {
       verb<FinetuneConfig>(
-          "finetune", "LoRA training: real tokens/s, memory, loss",
+          "finetune", "training, LoRA or --methods: real tokens/s, memory, loss",
           {"mlx-toolkit bench finetune", "mlx-toolkit bench finetune --peers --json",
+           "mlx-toolkit bench finetune --peers --methods lora,dora,full",
            "mlx-toolkit bench finetune --peers --only \"PEFT f32 padded\"  # one run"},
           bench_finetune, finetune_table),
       verb<GenerateConfig>("generate", "prompt processing and generation: tokens/s",

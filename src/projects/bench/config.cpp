@@ -23,6 +23,11 @@ Fields shared(Config& config) {
 
 }  // namespace
 
+const std::vector<std::string>& finetune_methods() {
+  static const std::vector<std::string> methods = {"lora", "qlora", "dora", "full"};
+  return methods;
+}
+
 Fields describe(FinetuneConfig& config) {
   Fields fields = shared(config);
   fields.insert(
@@ -31,6 +36,12 @@ Fields describe(FinetuneConfig& config) {
         .target = &config.data,
         .help = "folder with train.jsonl and valid.jsonl",
         .short_name = "d"},
+       {.name = "methods",
+        .target = &config.methods,
+        .help = "finetune's methods to measure, with --peers each beside its peer; --only may name "
+                "runs "
+                "of any",
+        .choices = finetune_methods()},
        {.name = "train-rows",
         .target = &config.train_rows,
         .help = "rows to train on, once",

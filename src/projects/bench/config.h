@@ -18,6 +18,7 @@ struct Config {
 
 struct FinetuneConfig : Config {
   std::string data = "examples/data/dictionary";
+  std::vector<std::string> methods = {"lora"};
   int train_rows = 128, valid_rows = 48, batch_tokens = 256, seed = 0;
 };
 
@@ -25,6 +26,9 @@ struct GenerateConfig : Config {
   std::string prompt = "What is the capital of France, and what is it known for?";
   int prompt_tokens = 512, tokens = 128, repeats = 3;
 };
+
+/// What --methods takes: finetune's methods, in the order they are measured.
+const std::vector<std::string>& finetune_methods();
 
 Fields describe(FinetuneConfig& config);
 Fields describe(GenerateConfig& config);

@@ -8,14 +8,12 @@
 
 namespace toolkit::bench {
 
-inline constexpr const char* kFinetuneBaseline = "PEFT f32 padded";
-
-/// LoRA rank 8 on all linear layers over the same rows, once, with the same learning rate and
-/// schedule: ours by arithmetic, with the rows' shared beginning computed once per batch and
-/// ("unshared") for every row, and the peers. Every run is a process of its own.
+/// Fine-tuning over the same rows, once, with the same learning rate and schedule, rank 8 on all
+/// linear layers where there are branches: the runs of finetune_runs.h.
 nlohmann::json bench_finetune(const FinetuneConfig& config,
                               const std::function<void(const std::string&)>& started);
 
+/// Each run beside the peer of its method, and beside our LoRA in f32.
 std::string finetune_table(const nlohmann::json& results);
 
 }  // namespace toolkit::bench

@@ -94,7 +94,7 @@ std::vector<Run> peers(const GenerateConfig& config) {
                  log("llama-cpp.log"));
            }},
           // Stock MLX takes a while on a CPU: few tokens.
-          {"mlx-lm, few tokens", [=] {
+          {"mlx-lm few tokens", [=] {
              return run_for_json(
                  {config.peers_python, script("mlx_lm_speed.py"), "generate", "--model", path(),
                   "--cache", config.output, "--prompt", text(), "--prompt-tokens",
@@ -123,8 +123,8 @@ Json bench_generate(const GenerateConfig& config,
 std::string generate_table(const Json& results) {
   const Column prompt{"prompt tokens/s", "prompt_tokens_per_second", 0};
   const Column generation{"generation tokens/s", "generation_tokens_per_second", 1};
-  return table_of(results, {prompt}, prompt.key, kGenerateBaseline) + "\n" +
-         table_of(results, {generation}, generation.key, kGenerateBaseline);
+  return table_of(results, {prompt, times(kGenerateBaseline, prompt.key)}) + "\n" +
+         table_of(results, {generation, times(kGenerateBaseline, generation.key)});
 }
 
 }  // namespace toolkit::bench

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
@@ -57,10 +58,19 @@ void check_peers(const Config& config) {
        config.peers_python);
 }
 
-std::string number(const Json& run, const Column& column) {
-  const auto found = run.find(column.key);
-  if (found == run.end() || !found->is_number()) return "";
-  return fmt::format("{:.{}f}", found->get<double>() * column.factor, column.digits);
+std::optional<double> measured(const Json& run, const std::string& key) {
+  const auto found = run.find(key);
+  if (found == run.end() || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+std::string number(const Json& runs, const Json& run, const Column& column) {
+  std::optional<double> value = measured(run, column.key);
+  if (value && column.baseline) {
+    const auto base = measured(runs.value(column.baseline(run), Json::object()), column.key);
+    value = base && *base > 0 ? std::optional(*value / *base) : std::nullopt;
+  }
+  return value ? fmt::format("{:.{}f}", *value * column.factor, column.digits) : "";
 }
 
 }  // namespace
@@ -95,21 +105,19 @@ Json measure_runs(const Config& config, const std::string& name, const Json& set
   return results;
 }
 
-std::string table_of(const Json& results, const std::vector<Column>& columns,
-                     const std::string& ratio_key, const std::string& baseline) {
+Column times(const std::string& baseline, const std::string& key) {
+  return {"times " + baseline, key, 2, 1, [baseline](const Json&) { return baseline; }};
+}
+
+std::string table_of(const Json& results, const std::vector<Column>& columns) {
   report::Table table;
   table.header.push_back("program");
   for (const Column& column : columns) table.header.push_back(column.heading);
-  table.header.push_back("times " + baseline);
   const Json& runs = results["runs"];
-  const double base = runs.value(baseline, Json::object()).value(ratio_key, 0.0);
   for (const auto& [name, run] : runs.items()) {
     std::vector<std::string> row = {name};
     if (run.contains("error")) row[0] += " (failed)";
-    for (const Column& column : columns) row.push_back(number(run, column));
-    const double value =
-        run.contains(ratio_key) && run[ratio_key].is_number() ? run[ratio_key].get<double>() : 0.0;
-    row.push_back(base > 0 && value > 0 ? fmt::format("{:.2f}", value / base) : "");
+    for (const Column& column : columns) row.push_back(number(runs, run, column));
     table.rows.push_back(std::move(row));
   }
   return to_markdown(table);

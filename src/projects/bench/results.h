@@ -30,11 +30,14 @@ struct Column {
   std::string heading, key;
   int digits = 0;
   double factor = 1;
+  /// Of a ratio: the name of the run whose value the given run's is divided by.
+  std::function<std::string(const nlohmann::json& run)> baseline = nullptr;
 };
 
-/// A Markdown table, one line per run; the last column compares `ratio_key` with that of
-/// `baseline`.
-std::string table_of(const nlohmann::json& results, const std::vector<Column>& columns,
-                     const std::string& ratio_key, const std::string& baseline);
+/// A column of ratios to one run: "times llama.cpp".
+Column times(const std::string& baseline, const std::string& key);
+
+/// A Markdown table, one line per run. What a run did not measure stays empty.
+std::string table_of(const nlohmann::json& results, const std::vector<Column>& columns);
 
 }  // namespace toolkit::bench

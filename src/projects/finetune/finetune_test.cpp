@@ -129,6 +129,17 @@ TEST_SUITE("recipe") {
                 .epsilon(name == std::string("validation_loss_before") ? 1e-5 : 0.05));
   }
 
+  TEST_CASE("full fine-tuning does half as much again in its linear layers as LoRA") {
+    const Scratch scratch;
+    TestLog log;
+    Config config = scratch.config();
+    config.steps = 1;
+    const double branches = run(config, log, true).linear_flops_per_step;
+    config.method = "full";
+    config.output += "-full";
+    CHECK(run(config, log, true).linear_flops_per_step == doctest::Approx(1.5 * branches));
+  }
+
   TEST_CASE("a run interrupted and resumed gives the adapter of the whole run, bit for bit") {
     const Scratch scratch;
     TestLog whole_log, first_log, second_log;

@@ -200,8 +200,8 @@ Result run(Prepared prepared, report::RunLog& log, bool quiet,
   const Config& config = prepared.config;
   result.memory = prepared.memory;
   if (processes.leads()) write_settings(config, log);
-  result.linear_flops_per_step = linear_flops_per_step(*model.decoder, *data.train);
   const checkpoint::Adapter form = prepare_method(config, *model.decoder, result.notes);
+  result.linear_flops_per_step = linear_flops_per_step(*model.decoder, *data.train);
   result.trainable_parameters = engine::TrainableParameters(*model.decoder).element_count();
   result.rank = config.method == "full" ? 0 : config.rank;
   result.optimizer = config.optimizer;

@@ -1,4 +1,7 @@
-"""Peer: LoRA with Hugging Face PEFT and torch on the CPU, f32, as its user would run it.
+"""Peer: fine-tuning with Hugging Face PEFT and torch on the CPU, f32, as its user would run it.
+
+--method lora and dora: PEFT's. --method qlora: the same on a base in bitsandbytes' 4 bits (NF4, scales packed as well),
+computed in f32. --method full: all weights, torch alone.
 
 --rows padded: batches of 4 rows padded to the longest. --rows packed: rows concatenated to 1024 tokens
 without boundaries; with --compile under torch.compile, torch at its best. Prints one JSON line.
@@ -13,9 +16,10 @@ import time
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, get_peft_model
+from dense_model import converted
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from rows import load_rows, load_tokenizer, report
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -24,6 +28,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help=".gguf file")
     parser.add_argument("--data", required=True, help="folder with train.jsonl and valid.jsonl")
+    parser.add_argument("--cache", required=True, help="folder for the converted model")
+    parser.add_argument("--method", choices=["lora", "qlora", "dora", "full"], default="lora")
     parser.add_argument("--rows", choices=["padded", "packed"], default="padded")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--batch-size", type=int, default=4)
@@ -55,6 +61,27 @@ def packed(rows, length):
     return batches
 
 
+def load_model(folder, method):
+    """The model with what the method trains; gradient checkpointing is off, as in the other programs."""
+    if method == "qlora":
+        packing = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+                                     bnb_4bit_compute_dtype=torch.float32)
+        packed_model = AutoModelForCausalLM.from_pretrained(folder, quantization_config=packing, dtype=torch.float32,
+                                                            device_map="cpu")
+        model = prepare_model_for_kbit_training(packed_model, use_gradient_checkpointing=False)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    if method == "full":
+        return model
+    return get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules=TARGETS, task_type="CAUSAL_LM",
+                                            use_dora=method == "dora"))
+
+
+def versions(method):
+    names = ["torch", "transformers"] + ([] if method == "full" else ["peft"]) + (["bitsandbytes"] if method == "qlora" else [])
+    return {name: importlib.metadata.version(name) for name in names}
+
+
 def real_tokens(batch):
     return int(batch["attention_mask"].sum()) if "attention_mask" in batch else batch["input_ids"].numel()
 
@@ -80,8 +107,7 @@ def main():
     tokenizer = load_tokenizer(model_file)
     train, valid = (load_rows(data / name, tokenizer) for name in ("train.jsonl", "valid.jsonl"))
     random.Random(options.seed).shuffle(train)
-    base = AutoModelForCausalLM.from_pretrained(model_file.parent, gguf_file=model_file.name, dtype=torch.float32)
-    model = get_peft_model(base, LoraConfig(r=8, lora_alpha=16, target_modules=TARGETS, task_type="CAUSAL_LM"))
+    model = load_model(converted(model_file, options.cache), options.method)
     before = validate(model, valid)
     if options.rows == "padded":
         batches = [padded(train[at:at + options.batch_size]) for at in range(0, len(train), options.batch_size)]
@@ -111,11 +137,12 @@ def main():
     middle = sorted(seconds[1:])[len(seconds[1:]) // 2]
     rate = options.row_length / middle if options.compile else sum(tokens[1:]) / sum(seconds[1:])
     after = validate(model, valid)
-    report(peer="peft", rows=options.rows, compile=options.compile, steps=len(batches), tokens=sum(tokens),
+    report(peer="torch" if options.method == "full" else "peft", method=options.method, rows=options.rows,
+           compile=options.compile, steps=len(batches), tokens=sum(tokens),
            supervised_tokens=sum(int((b["labels"][:, 1:] != -100).sum()) for b in batches), seconds=sum(seconds),
            tokens_per_second=rate, step_seconds=seconds, validation_loss_before=before,
            validation_loss_after=after,
-           versions={name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")})
+           versions=versions(options.method))
 
 
 if __name__ == "__main__":
