@@ -18,11 +18,16 @@ mx::array linear_cross_entropy(const mx::array& hidden, const LinearTerms& head,
     fail(ErrorKind::kInternal, "cross entropy: hidden must be (N, {}) and targets (N)",
          head.weight->columns());
 #ifdef TOOLKIT_CPU_KERNELS
-  // A head that learns, or has a LoRA branch, takes the plain graph: logits of one chunk at a time.
-  const bool frozen =
-      !head.lora && !(head.bias && head.bias->is_tracer()) && !head.weight->data.is_tracer();
-  if (use_cpu_kernels() && frozen && hidden.size() > 0) {
-    if (const std::optional<cpu::LinearMap> map = kernel_map(head, compute))
+  // What the kernels do not differentiate takes the plain graph: logits of one chunk at a time.
+  const bool learns = head.weight->data.is_tracer();
+  const bool differentiable =
+      !learns || (head.weight->data.dtype() == mx::float32 && options.softcap == 0.0f &&
+                  options.label_smoothing == 0.0f);
+  if (use_cpu_kernels() && differentiable && !head.lora && !(head.bias && head.bias->is_tracer()) &&
+      hidden.size() > 0) {
+    // Shares of a head that learns are made twice, so both times exactly.
+    if (const std::optional<cpu::LinearMap> map =
+            kernel_map(head, learns ? Compute::kFloat32 : compute))
       return cpu::cross_entropy_primitive(mx::astype(hidden, mx::float32), *map,
                                           mx::contiguous(mx::astype(targets, mx::int32)),
                                           {.softcap = options.softcap,

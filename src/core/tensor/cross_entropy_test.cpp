@@ -138,18 +138,32 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("cross entropy: a dense head that learns gets its gradient") {
-    const mx::array hidden = noise({11, 24}, 1), weights = noise({50, 24}, 2);
-    const mx::array targets = mx::random::randint(0, 50, {11}, mx::int32, mx::random::key(3));
-    const auto total = [&](bool plain) -> Function {
-      return [&, plain](const std::vector<mx::array>& p) {
-        const Weight head{.data = p[1]};
-        const LinearTerms terms{.weight = &head};
-        return mx::sum(plain ? plain::linear_cross_entropy(p[0], terms, targets, {})
-                             : linear_cross_entropy(p[0], terms, targets));
+    const auto check = [](int tokens, int vocabulary, const CrossEntropyOptions& options) {
+      CAPTURE(tokens);
+      CAPTURE(vocabulary);
+      const mx::array hidden = noise({tokens, 24}, 1), weights = noise({vocabulary, 24}, 2),
+                      factors = noise({tokens}, 4);
+      const mx::array targets =
+          mx::random::randint(0, vocabulary, {tokens}, mx::int32, mx::random::key(3));
+      const auto total = [&](bool plain) -> Function {
+        return [&, plain](const std::vector<mx::array>& p) {
+          const Weight head{.data = p[1]};
+          const LinearTerms terms{.weight = &head};
+          return mx::sum(mx::multiply(
+              factors, plain ? plain::linear_cross_entropy(p[0], terms, targets, options)
+                             : linear_cross_entropy(p[0], terms, targets, options)));
+        };
       };
+      const std::vector<mx::array> got = mx::grad(total(false), {0, 1})({hidden, weights});
+      const std::vector<mx::array> expected = mx::grad(total(true), {0, 1})({hidden, weights});
+      for (size_t i = 0; i < 2; ++i) CHECK(largest_difference(got[i], expected[i]) < 1e-4f);
+      const mx::array alone = mx::grad(total(false), {1})({hidden, weights})[0];
+      CHECK(largest_difference(alone, expected[1]) < 1e-4f);
     };
-    const std::vector<mx::array> got = mx::grad(total(false), {0, 1})({hidden, weights});
-    const std::vector<mx::array> expected = mx::grad(total(true), {0, 1})({hidden, weights});
-    for (size_t i = 0; i < 2; ++i) CHECK(largest_difference(got[i], expected[i]) < 1e-4f);
+    check(11, 50, {});
+    check(1, 256, {});
+    check(40, 700, {.logit_scale = 0.5f});
+    check(300, 257, {});
+    check(13, 50, {.softcap = 3.0f, .label_smoothing = 0.1f});
   }
 }

@@ -35,8 +35,13 @@ struct TokenState {
 class Block {
  public:
   Block(const CrossEntropyProblem& problem, int64_t begin, int64_t end, float* losses,
-        float* gradient)
-      : p_(problem), begin_(begin), count_(end - begin), losses_(losses), gradient_(gradient) {
+        float* gradient, float* normalizers)
+      : p_(problem),
+        begin_(begin),
+        count_(end - begin),
+        losses_(losses),
+        gradient_(gradient),
+        normalizers_(normalizers) {
     logits_ = scratch<float>(Scratch::kLogits, static_cast<size_t>(count_ * kTile));
     states_ = scratch<TokenState>(Scratch::kActivation, static_cast<size_t>(count_));
     for (int64_t i = 0; i < count_; ++i)
@@ -211,12 +216,15 @@ class Block {
     const int64_t target = p_.targets[begin_ + i];
     if (target < 0 || target >= p_.head.weight.rows) {
       losses_[begin_ + i] = std::numeric_limits<float>::quiet_NaN();
+      if (gradient_) normalizers_[begin_ + i] = losses_[begin_ + i];
       return;
     }
     const TokenState& state = states_[i];
     const int64_t vocabulary = p_.head.weight.rows;
     const float smoothing = p_.label_smoothing;
-    losses_[begin_ + i] = std::log(state.sum) + state.largest - (1.0f - smoothing) * state.target -
+    const float normalizer = std::log(state.sum) + state.largest;
+    if (gradient_) normalizers_[begin_ + i] = normalizer;
+    losses_[begin_ + i] = normalizer - (1.0f - smoothing) * state.target -
                           smoothing * state.plain_sum / static_cast<float>(vocabulary);
     if (!normalize_gradient) return;
     float* gradient = gradient_row(i);
@@ -249,6 +257,7 @@ class Block {
   int64_t begin_, count_;
   float* losses_;
   float* gradient_;
+  float* normalizers_;
   float* logits_;
   TokenState* states_;
   Int8Rows quantized_;
@@ -256,7 +265,8 @@ class Block {
   std::optional<PackedRows> packed_;  // the block's hidden rows
 };
 
-void cross_entropy_blocks(const CrossEntropyProblem& problem, float* losses, float* gradient) {
+void cross_entropy_blocks(const CrossEntropyProblem& problem, float* losses, float* gradient,
+                          float* normalizers) {
   // A block's hidden rows, its tile of logits and a panel of the head share the second-level cache.
   const int64_t fitting = std::clamp<int64_t>(448 * 1024 / (4 * problem.width), 24, 192);
   const int64_t threads = thread_count();
@@ -268,7 +278,7 @@ void cross_entropy_blocks(const CrossEntropyProblem& problem, float* losses, flo
   parallel_for(blocks, 1, [&](int64_t from, int64_t to, int) {
     for (int64_t b = from; b < to; ++b)
       Block(problem, problem.tokens * b / blocks, problem.tokens * (b + 1) / blocks, losses,
-            gradient)
+            gradient, normalizers)
           .run();
   });
 }
@@ -281,8 +291,10 @@ namespace toolkit::tensor::cpu {
 
 HWY_EXPORT(cross_entropy_blocks);
 
-void cross_entropy(const CrossEntropyProblem& problem, float* losses, float* gradient) {
-  if (problem.tokens > 0) HWY_DYNAMIC_DISPATCH(cross_entropy_blocks)(problem, losses, gradient);
+void cross_entropy(const CrossEntropyProblem& problem, float* losses, float* gradient,
+                   float* normalizers) {
+  if (problem.tokens > 0)
+    HWY_DYNAMIC_DISPATCH(cross_entropy_blocks)(problem, losses, gradient, normalizers);
 }
 
 }  // namespace toolkit::tensor::cpu

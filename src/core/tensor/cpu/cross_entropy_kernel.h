@@ -24,10 +24,12 @@ struct CrossEntropyProblem {
   float label_smoothing = 0.0f;
 };
 
-/// Writes one loss per token, and into `gradient` (tokens, width), unless null, the derivative of
-/// each token's loss by its hidden row. The vocabulary is walked in tiles with a running maximum
+/// Writes one loss per token, and unless `gradient` is null into it (tokens, width) the derivative
+/// of each token's loss by its hidden row and into `normalizers` the log of each token's sum of
+/// exp(logit). The vocabulary is walked in tiles with a running maximum
 /// and sum, so logits never leave the cache and are computed once (twice with softcap or label
 /// smoothing). A target outside the vocabulary gives a NaN loss.
-void cross_entropy(const CrossEntropyProblem& problem, float* losses, float* gradient);
+void cross_entropy(const CrossEntropyProblem& problem, float* losses, float* gradient,
+                   float* normalizers);
 
 }  // namespace toolkit::tensor::cpu
