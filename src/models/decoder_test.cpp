@@ -174,6 +174,9 @@ TEST_SUITE("unit") {
     const tensor::LinearTerms head = decoder->head();
     CHECK(head.weight->rows() == 64);
     CHECK(head.weight->data.id() == decoder->parameters().front().places.front()->id());
+    const mx::array table = head.weight->data;
+    // One array, held twice: no copy. A GPU's stream may hold it too.
+    if (tensor::use_cpu_kernels()) CHECK(table.data_shared_ptr().use_count() == 1);
   }
 
   TEST_CASE("everything that does not fit is named in one error") {

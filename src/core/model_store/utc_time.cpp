@@ -43,7 +43,7 @@ std::string shown_age(const std::string& utc, int64_t now) {
   if (utc.empty()) return "never";
   const std::optional<int64_t> then = parse_utc(utc);
   if (!then) return "?";
-  const int64_t days = (now - *then) / 86400;
+  const int64_t days = (now - *then) / kDaySeconds;
   if (days <= 0) return "today";
   if (days == 1) return "yesterday";
   if (days < 60) return fmt::format("{} days ago", days);

@@ -6,6 +6,8 @@
 
 namespace toolkit::model_store {
 
+inline constexpr int64_t kDaySeconds = 86'400;
+
 int64_t now_s();  // seconds since 1970
 
 /// "2026-11-21T15:44:28Z": how the registry, .metadata.json and exports write a time.

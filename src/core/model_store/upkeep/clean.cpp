@@ -17,8 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int64_t kDaySeconds = 86'400;
-
 /// Blocks of everything in models/, each inode once.
 class CacheSize {
  public:

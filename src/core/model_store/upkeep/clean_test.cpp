@@ -15,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::contains;
 
-constexpr int64_t kDay = 86'400;
-
 struct Fixture : TestingStore {
   Settings settings;
   UseEvidence evidence;
@@ -32,7 +30,7 @@ struct Fixture : TestingStore {
     const ModelName name = add(uri, {{"a.gguf", std::string(bytes, 'w')}}).name;
     registry.database()
         .prepare("UPDATE models SET downloaded_at = ?, last_used = NULL WHERE identifier = ?")
-        .bind(1, utc_text(now_s() - days * kDay))
+        .bind(1, utc_text(now_s() - days * kDaySeconds))
         .bind(2, name.identifier)
         .run();
     return name;

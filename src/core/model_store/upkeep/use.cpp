@@ -15,7 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int64_t kDaySeconds = 86'400;
 /// What a download and its publication may still touch after `downloaded_at`.
 constexpr int64_t kDownloadSeconds = 60;
 

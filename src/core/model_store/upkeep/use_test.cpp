@@ -14,8 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::contains;
 
-constexpr int64_t kDay = 86'400;
-
 /// A model of 45 days ago that `add` showed to Ollama: a second name there for its weights.
 struct Shown : TestingStore {
   Settings settings;
@@ -27,7 +25,7 @@ struct Shown : TestingStore {
   explicit Shown(const std::string& uri = "hf://org/old") {
     name = add(uri, {{"a.gguf", std::string(50'000, 'w')}, {"config.json", "{}"}}).name;
     registry.database().execute("UPDATE models SET downloaded_at = '" +
-                                utc_text(now_s() - 45 * kDay) + "'");
+                                utc_text(now_s() - 45 * kDaySeconds) + "'");
     registry.put_app("Ollama", folder.path / "ollama", AppKind::kProgram);
     registry.use(name, folder.path / "ollama");
     registry.database().execute("UPDATE model_usage SET last_used = '2020-01-01T00:00:00Z'");
@@ -105,14 +103,14 @@ TEST_SUITE("unit") {
 
   TEST_CASE("what was read within clean_after_days is in use, by age and by size") {
     Shown store;
-    store.read_s = now_s() - 3 * kDay;
+    store.read_s = now_s() - 3 * kDaySeconds;
     store.settings.max_cache_size_gb = 1e-6;
     CHECK(store.kept() == "hf://org/old: last read 3 days ago");
-    store.read_s = now_s() - 31 * kDay;
+    store.read_s = now_s() - 31 * kDaySeconds;
     REQUIRE(store.plan().items.size() == 1);
     CHECK(store.plan().items[0].reason == "no app uses it, last read 31 days ago");
     // Written and looked at by the download itself.
-    store.read_s = now_s() - 45 * kDay + 5;
+    store.read_s = now_s() - 45 * kDaySeconds + 5;
     CHECK(contains(store.plan().items.at(0).reason, "never used"));
   }
 

@@ -15,7 +15,8 @@
 namespace toolkit::tensor::plain {
 
 /// Whether products with a packed weight are made by expanded_product(): on CUDA from two rows on,
-/// where MLX would compile a kernel of its own at run time, half a minute for each type and size.
+/// where MLX would compile a kernel of its own at run time, some twenty seconds for each type and
+/// size.
 bool expands_packed(const mx::array& x);
 
 /// x W^T on the weight expanded for this one product, and again for its gradient, so that nothing
