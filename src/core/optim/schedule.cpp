@@ -29,6 +29,7 @@ const char* decay_name(Decay decay) {
 }
 
 double Schedule::rate(int step) const {
+  if (total_steps == 1) return peak;  // its last step would be one that learns nothing
   if (step <= warmup_steps) return peak * std::max(step, 1) / warmup_steps;
   double decaying = std::max(1, total_steps - warmup_steps);
   if (decay == Decay::kWsd) decaying = std::min(decaying, std::max(1.0, decay_share * total_steps));

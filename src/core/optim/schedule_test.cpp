@@ -58,6 +58,8 @@ TEST_SUITE("unit") {
     for (Decay decay : {Decay::kConstant, Decay::kLinear, Decay::kCosine, Decay::kWsd}) {
       const Schedule one{.decay = decay, .peak = 1.0, .warmup_steps = 1, .total_steps = 1};
       CHECK(one.rate(1) == doctest::Approx(1.0));
+      const Schedule only{.decay = decay, .peak = 1.0, .warmup_steps = 0, .total_steps = 1};
+      CHECK(only.rate(1) == doctest::Approx(1.0));
       const Schedule none{.decay = decay, .peak = 1.0, .warmup_steps = 0, .total_steps = 5};
       CHECK(none.rate(1) > 0.5);
     }
