@@ -19,6 +19,7 @@ cross_header_library(CLI11::CLI11)
 cross_header_library(OpenSSL::Crypto)
 cross_header_library(CURL::libcurl)
 cross_header_library(SQLite::SQLite3)
+cross_header_library(Boost::headers)
 # Linked against the stubs scripts/cross_macos makes: their names and where a Mac has the library.
 target_link_libraries(OpenSSL::Crypto INTERFACE ${cross_root}/stubs/libcrypto.tbd)
 target_link_libraries(CURL::libcurl INTERFACE ${cross_root}/stubs/libcurl.tbd)

@@ -13,6 +13,11 @@ else()
   find_package(OpenSSL 3 REQUIRED)      # libssl-dev            / openssl@3
   find_package(CURL 7.88 REQUIRED)      # libcurl4-openssl-dev  / the system's
   find_package(SQLite3 3.40 REQUIRED)   # libsqlite3-dev        / the system's
+  # Of the servers: mlx-cache alone is built without.
+  find_package(Boost 1.81 CONFIG)       # libboost1.81-dev      / boost
+  if(TOOLKIT_ENGINE AND NOT Boost_FOUND)
+    message(FATAL_ERROR "Boost 1.81 or newer not found. Run `make setup` first.")
+  endif()
 endif()
 if(TOOLKIT_TESTS)
   find_package(doctest REQUIRED)      # doctest-dev           / doctest
