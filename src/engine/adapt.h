@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -73,6 +74,18 @@ void restore_frozen(models::Decoder& model, const checkpoint::Adapter& saved);
 /// brings those back. Throws Error(kUserInput) naming every tensor whose module or shape the model
 /// does not have.
 void apply_adapter(models::Decoder& model, const checkpoint::Adapter& adapter);
+
+/// What a saved adapter puts on one layer.
+struct LayerBranch {
+  nn::Linear* layer;
+  tensor::LoraBranch lora;
+  std::optional<nn::Dora> dora;  // with its scale
+};
+
+/// The branches of a LoRA or DoRA adapter, evaluated; the model stays as it is. Throws
+/// Error(kUserInput) as apply_adapter does, Error(kUnsupported) for a full adapter.
+std::vector<LayerBranch> adapter_branches(models::Decoder& model,
+                                          const checkpoint::Adapter& adapter);
 
 /// Takes every branch off.
 void remove_adapter(models::Decoder& model);

@@ -32,46 +32,23 @@ std::optional<mx::array> taken(Tensors& tensors, const std::string& name) {
   return tensor;
 }
 
-/// A branch on its way to a layer.
-struct Placed {
-  nn::Linear* layer;
-  tensor::LoraBranch lora;
-  std::optional<mx::array> magnitude;
-};
-
-void put(const Placed& placed) {
-  nn::Linear& layer = *placed.layer;
-  layer.lora = placed.lora;
-  if (!placed.magnitude) return;
-  layer.dora = nn::Dora{.magnitude = *placed.magnitude,
-                        .squared_norms = nn::squared_row_norms(layer.weight)};
-  layer.dora->scale = layer.dora->output_scale(layer);
-  mx::eval(*layer.dora->scale);
+std::optional<nn::Dora> dora_of(const nn::Linear& layer, const tensor::LoraBranch& lora,
+                                const mx::array& magnitude) {
+  nn::Linear branched = layer;
+  branched.lora = lora;
+  nn::Dora dora{.magnitude = magnitude, .squared_norms = nn::squared_row_norms(layer.weight)};
+  dora.scale = dora.output_scale(branched);
+  mx::eval(*dora.scale);
+  return dora;
 }
 
 void apply_branches(models::Decoder& model, const checkpoint::Adapter& adapter) {
-  Tensors rest = adapter.tensors;
-  std::string problems;
-  std::vector<Placed> branches;
-  for (const auto& [path, layer] : model.linears()) {
-    if (!rest.contains(path + ".lora_a") || !rest.contains(path + ".lora_b")) continue;
-    const mx::array a = *taken(rest, path + ".lora_a"), b = *taken(rest, path + ".lora_b");
-    const std::optional<mx::array> magnitude = taken(rest, path + ".m");
-    const int inputs = layer->weight.columns(), outputs = layer->weight.rows();
-    if (a.ndim() != 2 || b.ndim() != 2 || a.shape(0) != inputs || b.shape(1) != outputs ||
-        a.shape(1) != b.shape(0)) {
-      problems += fmt::format("\n  {}: expected ({}, r) and (r, {})", path, inputs, outputs);
-    } else if (magnitude && magnitude->shape() != mx::Shape{outputs}) {
-      problems += fmt::format("\n  {}.m: expected ({})", path, outputs);
-    } else {
-      const tensor::LoraBranch lora{.a = a, .b = b, .scale = adapter.scale_of(path)};
-      branches.push_back({layer, lora, magnitude});
-    }
-  }
-  problems += named(rest);
-  if (!problems.empty()) refuse(adapter, problems);
+  const std::vector<LayerBranch> branches = adapter_branches(model, adapter);
   remove_adapter(model);
-  for (const Placed& placed : branches) put(placed);
+  for (const LayerBranch& branch : branches) {
+    branch.layer->lora = branch.lora;
+    branch.layer->dora = branch.dora;
+  }
 }
 
 void apply_weights(models::Decoder& model, const checkpoint::Adapter& adapter) {
@@ -105,6 +82,36 @@ void apply_weights(models::Decoder& model, const checkpoint::Adapter& adapter) {
 }
 
 }  // namespace
+
+std::vector<LayerBranch> adapter_branches(models::Decoder& model,
+                                          const checkpoint::Adapter& adapter) {
+  if (adapter.method == checkpoint::AdapterMethod::kFull)
+    fail(ErrorKind::kUnsupported,
+         "a full adapter replaces the model's weights: it cannot stand beside others");
+  Tensors rest = adapter.tensors;
+  std::string problems;
+  std::vector<LayerBranch> branches;
+  for (const auto& [path, layer] : model.linears()) {
+    if (!rest.contains(path + ".lora_a") || !rest.contains(path + ".lora_b")) continue;
+    mx::array a = *taken(rest, path + ".lora_a"), b = *taken(rest, path + ".lora_b");
+    const std::optional<mx::array> magnitude = taken(rest, path + ".m");
+    const int inputs = layer->weight.columns(), outputs = layer->weight.rows();
+    if (a.ndim() != 2 || b.ndim() != 2 || a.shape(0) != inputs || b.shape(1) != outputs ||
+        a.shape(1) != b.shape(0)) {
+      problems += fmt::format("\n  {}: expected ({}, r) and (r, {})", path, inputs, outputs);
+    } else if (magnitude && magnitude->shape() != mx::Shape{outputs}) {
+      problems += fmt::format("\n  {}.m: expected ({})", path, outputs);
+    } else if (problems.empty()) {
+      mx::eval(a, b);
+      const tensor::LoraBranch lora{.a = a, .b = b, .scale = adapter.scale_of(path)};
+      branches.push_back({layer, lora, std::nullopt});
+      if (magnitude) branches.back().dora = dora_of(*layer, lora, *magnitude);
+    }
+  }
+  problems += named(rest);
+  if (!problems.empty()) refuse(adapter, problems);
+  return branches;
+}
 
 void apply_adapter(models::Decoder& model, const checkpoint::Adapter& adapter) {
   if (adapter.method == checkpoint::AdapterMethod::kFull)

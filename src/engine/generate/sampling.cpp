@@ -33,8 +33,14 @@ int32_t argmax(std::span<const float> values) {
 
 Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {}
 
-int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history) {
+int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history,
+                      size_t prompt_tokens) {
+  for (const auto& [token, bias] : options_.logit_bias)
+    if (token >= 0 && static_cast<size_t>(token) < logits.size())
+      logits[static_cast<size_t>(token)] += bias;
   if (options_.repetition_penalty != 1.0) penalize(logits, history);
+  if (options_.presence_penalty != 0.0 || options_.frequency_penalty != 0.0)
+    penalize_generated(logits, history.subspan(prompt_tokens));
   const int32_t best = argmax(logits);
   if (best < 0 || !std::isfinite(logits[static_cast<size_t>(best)]))
     fail(ErrorKind::kInternal,
@@ -53,6 +59,18 @@ void Sampler::penalize(std::span<float> logits, std::span<const int32_t> history
   for (const int32_t token : recent) {
     float& logit = logits[static_cast<size_t>(token)];
     logit = logit > 0.0f ? logit / penalty : logit * penalty;
+  }
+}
+
+void Sampler::penalize_generated(std::span<float> logits,
+                                 std::span<const int32_t> generated) const {
+  std::vector<int32_t> tokens(generated.begin(), generated.end());
+  std::sort(tokens.begin(), tokens.end());
+  for (auto at = tokens.begin(); at != tokens.end();) {
+    const auto end = std::upper_bound(at, tokens.end(), *at);
+    logits[static_cast<size_t>(*at)] -= static_cast<float>(
+        options_.presence_penalty + options_.frequency_penalty * static_cast<double>(end - at));
+    at = end;
   }
 }
 

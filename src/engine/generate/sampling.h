@@ -19,7 +19,10 @@ struct SamplingOptions {
       0.0;  // at least this share of the most likely one's (Nguyen et al. 2024, arXiv:2407.01082)
   double repetition_penalty =
       1.0;  // divides positive, multiplies negative logits (Keskar et al. 2019, arXiv:1909.05858)
-  int repetition_window = 64;  // of the last tokens it looks at
+  int repetition_window = 64;      // of the last tokens it looks at
+  double presence_penalty = 0.0;   // taken off the logit of every generated token
+  double frequency_penalty = 0.0;  // the same, as often as it was generated
+  std::vector<std::pair<int32_t, float>> logit_bias;  // token, what is added to its logit
   uint64_t seed = 0;
 };
 
@@ -31,12 +34,14 @@ class Sampler {
  public:
   explicit Sampler(const SamplingOptions& options);
 
-  /// `logits` (V) is scratch afterwards; `history` are the tokens so far, the newest last. Throws
-  /// Error(kInternal) if no logit is finite.
-  int32_t pick(std::span<float> logits, std::span<const int32_t> history);
+  /// `logits` (V) is scratch afterwards; `history` are the tokens so far, the newest last, of which
+  /// the first `prompt_tokens` were given, not generated. Throws Error(kInternal) if no logit is
+  /// finite.
+  int32_t pick(std::span<float> logits, std::span<const int32_t> history, size_t prompt_tokens = 0);
 
  private:
   void penalize(std::span<float> logits, std::span<const int32_t> history) const;
+  void penalize_generated(std::span<float> logits, std::span<const int32_t> generated) const;
   void keep_candidates(std::span<const float> logits, float highest);
   int32_t draw();
 

@@ -101,6 +101,20 @@ TEST_SUITE("unit") {
     std::vector<float> logits(5, std::numeric_limits<float>::quiet_NaN());
     CHECK_THROWS_AS(sampler.pick(logits, {}), Error);
   }
+
+  TEST_CASE("presence and frequency count generated tokens only, and a bias is added") {
+    const std::vector<int32_t> history = {1, 1, 0, 2, 2};
+    const auto picked = [&](const SamplingOptions& options, size_t prompt_tokens) {
+      std::vector<float> logits = kLogits;
+      return Sampler(options).pick(logits, history, prompt_tokens);
+    };
+    CHECK(picked({.presence_penalty = 2.5}, 2) == 1);  // token 1 stands in the prompt
+    CHECK(picked({.presence_penalty = 2.5}, 0) == 1);  // 1: 0.5, 2: -0.5, 0: -1.5, 4: 0.0
+    CHECK(picked({.frequency_penalty = 1.6}, 0) == 4);
+    CHECK(picked({.presence_penalty = 1.5, .frequency_penalty = 1.0}, 0) == 4);
+    CHECK(picked({.logit_bias = {{3, 10.0f}}}, 0) == 3);
+    CHECK(picked({.logit_bias = {{1, -100.0f}, {999, 5.0f}}}, 0) == 2);
+  }
 }
 
 }  // namespace toolkit::engine
