@@ -1,5 +1,5 @@
-/* C interface of the Rust library around the crates `tokenizers`, `minijinja`
- * and `parquet`.
+/* C interface of the Rust library around the crates `tokenizers`, `minijinja`,
+ * `llguidance` and `parquet`.
  *
  * Every text is UTF-8 given by pointer and length (NUL bytes allowed). Functions that can fail
  * return 0 for success or a TbStatus and fill `error` with a message; a panic inside becomes
@@ -58,6 +58,11 @@ int64_t tb_token_to_id(const TbTokenizer* tokenizer, const uint8_t* token,
 int tb_id_to_token(const TbTokenizer* tokenizer, uint32_t id,
                    TbBytes* token); /* 1 if there is one */
 
+/* The bytes a token stands for (its text if it is an added one); 1 if there is such a token. */
+int tb_token_bytes(const TbTokenizer* tokenizer, uint32_t id, TbBytes* bytes);
+int tb_token_special(const TbTokenizer* tokenizer,
+                     uint32_t id); /* 1: left out of decoded text on demand */
+
 /* ---- chat template -------------------------------------------------------------------------- */
 
 typedef struct TbTemplate TbTemplate;
@@ -81,6 +86,36 @@ typedef struct {
 int tb_template_render(const TbTemplate* chat_template, const uint8_t* variables, size_t size,
                        TbRendered* rendered, TbBytes* error);
 void tb_rendered_free(TbRendered rendered);
+
+/* ---- grammars ------------------------------------------------------------------------------- */
+
+typedef struct TbVocabulary TbVocabulary;
+typedef struct TbConstraint TbConstraint;
+
+/* The vocabulary of a tokenizer in the form grammars need; `stop_ids` end a text. Fails for a
+ * tokenizer whose tokens have no bytes of their own (WordPiece). */
+int tb_vocabulary_new(const TbTokenizer* tokenizer, const uint32_t* stop_ids, size_t stop_count,
+                      TbVocabulary** vocabulary, TbBytes* error);
+void tb_vocabulary_free(TbVocabulary* vocabulary);
+
+typedef enum {
+  TB_JSON_SCHEMA = 0,
+  TB_REGEX = 1, /* of the whole text; Rust's syntax without anchors */
+  TB_LARK = 2   /* llguidance's dialect of Lark */
+} TbGrammarKind;
+
+/* Compiles a grammar, within the crate's limits of size and work. */
+int tb_constraint_new(const TbVocabulary* vocabulary, int kind, const uint8_t* grammar, size_t size,
+                      TbConstraint** constraint, TbBytes* error);
+void tb_constraint_free(TbConstraint* constraint);
+
+/* An independent one in the same state. */
+int tb_constraint_copy(const TbConstraint* constraint, TbConstraint** copy, TbBytes* error);
+
+/* Fills bit i of `bits` (32 * words of them) with whether token i may come next. */
+int tb_constraint_allowed(TbConstraint* constraint, uint32_t* bits, size_t words, TbBytes* error);
+int tb_constraint_accept(TbConstraint* constraint, uint32_t id, TbBytes* error);
+int tb_constraint_complete(const TbConstraint* constraint); /* 1: only a stop token may come */
 
 /* ---- Parquet -------------------------------------------------------------------------------- */
 

@@ -92,3 +92,25 @@ pub fn guarded(error: *mut TbBytes, work: impl FnOnce() -> Result<(), Failure>) 
 pub fn last_panic() -> String {
     LAST_PANIC.with(|last| last.borrow().clone())
 }
+
+/// What comes from outside can be nested as deep as its limits allow, and is walked and dropped
+/// recursively: the thread that does it gets room for that. Only pages that are touched cost memory.
+const STACK_BYTES: usize = 1 << 30;
+
+/// Runs `work` on a thread with a large stack; a panic there is a failure here.
+pub fn on_deep_stack<T: Send>(
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> Result<T, Failure> {
+    let internal = |message: String| Failure { status: INTERNAL, message };
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(work)).map_err(|_| last_panic()))
+            .map_err(|error| internal(error.to_string()))?;
+        match worker.join() {
+            Ok(Ok(result)) => result,
+            Ok(Err(message)) => Err(internal(message)),
+            Err(_) => Err(internal("a worker thread died".into())),
+        }
+    })
+}

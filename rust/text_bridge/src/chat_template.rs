@@ -5,7 +5,7 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{escape_formatter, AutoEscape, Environment, Error, ErrorKind, Output, State};
 use serde_json::Value as Json;
 
-use crate::boundary::{guarded, last_panic, slice, utf8, Failure, TbBytes, INTERNAL};
+use crate::boundary::{guarded, on_deep_stack, slice, utf8, Failure, TbBytes};
 use crate::generation::{rewrite, take_marks, unused_marks, MARK_FUNCTION};
 use crate::python_text::{to_json, write_str};
 
@@ -14,9 +14,6 @@ const OPEN_MARK: &str = "toolkit_open_mark";
 const CLOSE_MARK: &str = "toolkit_close_mark";
 /// Calls inside calls; each costs a few kilobytes of stack.
 const MAX_CALLS: usize = 100;
-/// Values can be nested as deep as the steps allow, and are dropped recursively: the thread that
-/// renders gets room for that. Only pages that are touched cost memory.
-const STACK_BYTES: usize = 1 << 30;
 
 pub struct TbTemplate {
     environment: Environment<'static>,
@@ -184,23 +181,6 @@ impl TbTemplate {
             .map_err(|_| Failure::invalid("the template wrote text that is not UTF-8"))?;
         if self.blocks == 0 { Ok((text, Vec::new())) } else { take_marks(&text, &open, &close) }
     }
-
-    fn render_apart(&self, variables: &str) -> Result<(String, Vec<usize>), Failure> {
-        std::thread::scope(|scope| {
-            let worker = std::thread::Builder::new()
-                .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, || {
-                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.render(variables)))
-                        .map_err(|_| last_panic())
-                })
-                .map_err(|error| Failure { status: INTERNAL, message: error.to_string() })?;
-            match worker.join() {
-                Ok(Ok(result)) => result,
-                Ok(Err(message)) => Err(Failure { status: INTERNAL, message }),
-                Err(_) => Err(Failure { status: INTERNAL, message: "renderer died".into() }),
-            }
-        })
-    }
 }
 
 struct Limited {
@@ -271,7 +251,8 @@ pub unsafe extern "C" fn tb_template_render(
 ) -> i32 {
     guarded(error, || {
         let variables = utf8(slice(variables, size), "template variables")?;
-        let (text, marks) = (*chat_template).render_apart(variables)?;
+        let chat_template = &*chat_template;
+        let (text, marks) = on_deep_stack(|| chat_template.render(variables))?;
         let mark_count = marks.len() / 2;
         *rendered = TbRendered {
             text: TbBytes::from(text.into_bytes()),

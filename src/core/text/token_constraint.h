@@ -15,7 +15,8 @@ class TokenConstraint {
   virtual ~TokenConstraint() = default;
 
   /// Writes one bit per token of the vocabulary, lowest first: 1 where it may come next. The stop
-  /// ids are among them where the text may end. (ceil(V / 32)).
+  /// ids are among them where the text may end. (ceil(V / 32)). Throws Error(kUserInput) where
+  /// telling takes more work than a grammar may.
   virtual void allowed(std::span<uint32_t> bits) = 0;
   /// The token that came. Throws Error(kInternal) for one that was not allowed.
   virtual void accept(int32_t id) = 0;

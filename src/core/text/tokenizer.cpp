@@ -77,4 +77,14 @@ std::optional<std::string> Tokenizer::token_of(int32_t id) const {
   return std::string(token.view());
 }
 
+std::string Tokenizer::token_bytes(int32_t id) const {
+  BridgeBytes bytes;
+  if (id < 0 || !tb_token_bytes(raw(handle_), static_cast<uint32_t>(id), &bytes.raw)) return "";
+  return std::string(bytes.view());
+}
+
+bool Tokenizer::is_special(int32_t id) const {
+  return id >= 0 && tb_token_special(raw(handle_), static_cast<uint32_t>(id)) != 0;
+}
+
 }  // namespace toolkit::text

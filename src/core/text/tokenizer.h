@@ -38,6 +38,13 @@ class Tokenizer {
   int vocabulary_size() const;  // with added tokens
   std::optional<int32_t> id_of(std::string_view token) const;
   std::optional<std::string> token_of(int32_t id) const;
+  /// The bytes a token adds to a text, maybe a part of a UTF-8 character; a special token's are its
+  /// name ("<|im_end|>"). Empty for an id that is not there.
+  std::string token_bytes(int32_t id) const;
+  /// What decode() leaves out when it skips special tokens.
+  bool is_special(int32_t id) const;
+
+  void* handle() const { return handle_; }  // TbTokenizer, for the rest of the bridge
 
  private:
   explicit Tokenizer(void* handle) : handle_(handle) {}

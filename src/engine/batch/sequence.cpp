@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "core/base/error.h"
-#include "core/text/token_bytes.h"
 
 namespace toolkit::engine {
 
@@ -66,7 +65,7 @@ TokenReport Sequence::report(std::span<const float> logits, int32_t id) const {
   for (const float logit : logits) total += std::exp(logit - highest);
   const float log_total = highest + static_cast<float>(std::log(total));
   const auto entry = [&](int32_t token) {
-    return TokenLogprob{token, text::token_bytes(*model_.tokenizer, token),
+    return TokenLogprob{token, model_.tokenizer->token_bytes(token),
                         logits[static_cast<size_t>(token)] - log_total};
   };
   TokenReport report{entry(id), {}};
