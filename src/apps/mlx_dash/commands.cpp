@@ -6,6 +6,6 @@
 
 std::vector<toolkit::cli::Command> all_commands() {
   namespace dash = toolkit::dash;
-  return {dash::status_command(), dash::watch_command(), dash::history_command(),
-          dash::export_command(), dash::config_command()};
+  return {dash::status_command(), dash::watch_command(),     dash::history_command(),
+          dash::export_command(), dash::benchmark_command(), dash::config_command()};
 }
