@@ -37,7 +37,7 @@ std::optional<nn::Dora> dora_of(const nn::Linear& layer, const tensor::LoraBranc
   nn::Linear branched = layer;
   branched.lora = lora;
   nn::Dora dora{.magnitude = magnitude, .squared_norms = nn::squared_row_norms(layer.weight)};
-  dora.scale = dora.output_scale(branched);
+  dora.scale = mx::contiguous(dora.output_scale(branched));
   mx::eval(*dora.scale);
   return dora;
 }
@@ -102,6 +102,7 @@ std::vector<LayerBranch> adapter_branches(models::Decoder& model,
     } else if (magnitude && magnitude->shape() != mx::Shape{outputs}) {
       problems += fmt::format("\n  {}.m: expected ({})", path, outputs);
     } else if (problems.empty()) {
+      a = mx::contiguous(a), b = mx::contiguous(b);
       mx::eval(a, b);
       const tensor::LoraBranch lora{.a = a, .b = b, .scale = adapter.scale_of(path)};
       branches.push_back({layer, lora, std::nullopt});

@@ -127,6 +127,7 @@ class Decoder {
   void set_compute(tensor::Compute compute);  // prepares every frozen linear layer
 
   struct Parts;  // models/decoder_parts.h
+  const Parts& parts() const { return *parts_; }
 
  private:
   std::unique_ptr<Parts> parts_;

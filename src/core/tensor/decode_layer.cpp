@@ -18,6 +18,15 @@ bool can_decode(const LinearTerms& map) {
 #endif
 }
 
+bool can_decode(const LoraBranch& lora) {
+#ifdef TOOLKIT_CPU_KERNELS
+  return use_cpu_kernels() && cpu::can_decode(lora);
+#else
+  (void)lora;
+  return false;
+#endif
+}
+
 bool can_decode(const DecodeLayer& layer) {
   for (const LinearTerms* map :
        {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down})

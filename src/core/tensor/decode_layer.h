@@ -38,6 +38,7 @@ struct DecodeLayer {
 /// Whether the CPU kernels are in use and can read these weights where they lie.
 bool can_decode(const DecodeLayer& layer);
 bool can_decode(const LinearTerms& map);
+bool can_decode(const LoraBranch& lora);
 
 /// Row `id` of the table (V, C), times `scale` -> x (C). The table must be one that `can_decode`
 /// takes as a map.

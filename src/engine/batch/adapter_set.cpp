@@ -15,6 +15,17 @@ int64_t tensor_bytes(const checkpoint::Adapter& adapter) {
   return bytes;
 }
 
+models::BranchTable table_of(const models::Decoder& model,
+                             const std::vector<LayerBranch>& branches) {
+  std::map<const nn::Linear*, tensor::RowBranch> by_layer;
+  for (const LayerBranch& branch : branches) {
+    tensor::RowBranch& row = by_layer[branch.layer];
+    row.lora = &branch.lora;
+    if (branch.dora) row.output_scale = &*branch.dora->scale;
+  }
+  return models::branch_table(model, by_layer);
+}
+
 }  // namespace
 
 void AdapterSet::load(models::Decoder& model, const std::string& name,
@@ -29,6 +40,7 @@ void AdapterSet::load(models::Decoder& model, const std::string& name,
   auto loaded = std::make_shared<LoadedAdapter>();
   loaded->name = name;
   loaded->branches = adapter_branches(model, adapter);
+  loaded->table = table_of(model, loaded->branches);
   loaded->bytes = needed;
   const std::lock_guard lock(mutex_);
   loaded->id = ++last_id_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/adapt.h"
+#include "models/decode_rows.h"
 
 namespace toolkit::engine {
 
@@ -17,6 +18,7 @@ struct LoadedAdapter {
   uint64_t id;  // never 0, never used twice
   std::string name;
   std::vector<LayerBranch> branches;
+  models::BranchTable table;  // of the same branches
   int64_t bytes = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/platform/hardware.h"
 #include "engine/batch/adapter_set.h"
+#include "engine/batch/block_runner.h"
 #include "engine/batch/graph_runner.h"
 #include "engine/batch/scheduler.h"
 
@@ -19,6 +20,8 @@ namespace toolkit::engine {
 namespace {
 
 std::unique_ptr<ModelRunner> runner_for(models::Decoder& model, const BatchOptions& options) {
+  if (models::can_decode_rows(model))
+    return std::make_unique<BlockRunner>(model, options.cache_bytes);
   return std::make_unique<GraphRunner>(model, options.cache_bytes);
 }
 
@@ -28,7 +31,7 @@ int context_of(const models::DecoderConfig& config, const BatchOptions& options,
                          ? std::min(options.context_tokens, config.max_positions)
                          : config.max_positions;
   const int fitting = runner.capacity_tokens();
-  const int64_t per_token = cache_bytes_per_token(config);
+  const int64_t per_token = runner.bytes_per_token();
   // What nobody asked for is cut to what there is room for.
   if (options.context_tokens == 0 && fitting >= std::min(wanted, models::KvCache::kStep))
     return std::min(wanted, fitting);
@@ -58,7 +61,7 @@ struct BatchEngine::Impl {
         options(given_options),
         runner(runner_for(*model.decoder, options)),
         context(context_of(model.decoder->config(), options, *runner)) {
-    check_memory(options, context * cache_bytes_per_token(model.decoder->config()));
+    check_memory(options, context * runner->bytes_per_token());
     thread = std::thread([this] { work(); });
   }
 

@@ -37,6 +37,16 @@ Heard alone(BatchEngine& engine, const BatchRequest& request) {
   return collector.wait(0);
 }
 
+/// What the engine says of itself once so many requests have ended.
+BatchState state_after(BatchEngine& engine, uint64_t requests) {
+  BatchState state = engine.state();
+  while (state.requests_finished + state.requests_cancelled < requests) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    state = engine.state();
+  }
+  return state;
+}
+
 /// Only even tokens, and only so many of them.
 class EvenTokens : public text::TokenConstraint {
  public:
@@ -76,7 +86,7 @@ TEST_SUITE("unit") {
       CHECK(heard.figures.prompt_tokens == 9 + 4 * static_cast<int>(i));
       CHECK(heard.figures.generated_tokens == 12);
     }
-    const BatchState state = engine.state();
+    const BatchState state = state_after(engine, 6);
     CHECK(state.generated_tokens == 72);
     CHECK(state.prompt_tokens == 6 * 9 + 4 * 15);
   }
@@ -93,8 +103,7 @@ TEST_SUITE("unit") {
       const Heard heard = collector.wait(i);
       CHECK(ids_of(heard) == ids_of(expected[i]));
       for (size_t t = 0; t < heard.tokens.size(); ++t)
-        CHECK(heard.tokens[t].token.logprob ==
-              doctest::Approx(expected[i].tokens[t].token.logprob).epsilon(1e-4));
+        CHECK(heard.tokens[t].token.logprob == expected[i].tokens[t].token.logprob);
     }
   }
 
@@ -205,7 +214,7 @@ TEST_SUITE("unit") {
     late.deadline = std::chrono::steady_clock::now();
     CHECK(*alone(engine, late).finish == FinishReason::kTimeout);
     engine.drain(1.0);
-    CHECK(engine.state().requests_cancelled == 2);
+    CHECK(state_after(engine, 3).requests_cancelled == 2);
   }
 
   TEST_CASE("a full queue takes nothing, and draining lets what runs end") {
@@ -258,6 +267,82 @@ TEST_SUITE("unit") {
     for (uint64_t i = 0; i < 5; ++i)
       REQUIRE(engine.submit(sampled(100, 260, i), collector.listener(i)));
     for (size_t i = 0; i < 5; ++i) CHECK(collector.wait(i).text == expected[i].text);
+  }
+
+  TEST_CASE("what others have computed is not computed again, generated text included") {
+    if (!tensor::use_cpu_kernels()) {
+      MESSAGE("SKIPPED: no CPU kernels in this build");
+      return;
+    }
+    const TestingFolder folder;
+    write_adapter(folder.path / "one", 100, false);
+    BatchEngine engine(tiny_language_model(), {.step_tokens = 30});
+    engine.load_adapter("one", folder.path / "one");
+    const BatchRequest request = greedy(100, 30);
+    const Heard first = alone(engine, request);
+    CHECK(first.figures.cached_tokens == 0);
+    const Heard again = alone(engine, request);
+    CHECK(again.figures.cached_tokens == 96);
+    CHECK(ids_of(again) == ids_of(first));
+    BatchRequest next = request;  // the next turn of the chat
+    for (const int32_t id : ids_of(first)) next.prompt.push_back(id);
+    next.prompt.push_back(5);
+    CHECK(alone(engine, next).figures.cached_tokens == 128);
+    BatchRequest adapted = request;
+    adapted.adapter = "one";
+    CHECK(alone(engine, adapted).figures.cached_tokens == 0);
+    const BatchState state = state_after(engine, 4);
+    CHECK(state.cached_prompt_tokens == 96 + 128);
+
+    BatchEngine forgetful(tiny_language_model(), {.cache_bytes = state.cache_bytes_used});
+    const Heard fresh = alone(forgetful, next);
+    const Heard remembered = alone(engine, next);
+    CHECK(ids_of(fresh) == ids_of(remembered));
+    for (size_t t = 0; t < fresh.tokens.size(); ++t)
+      CHECK(fresh.tokens[t].token.logprob == remembered.tokens[t].token.logprob);
+  }
+
+  TEST_CASE("guessing ahead changes nothing but the number of passes") {
+    if (!tensor::use_cpu_kernels()) {
+      MESSAGE("SKIPPED: no CPU kernels in this build");
+      return;
+    }
+    BatchEngine plain(tiny_language_model(), {});
+    BatchEngine guessing(tiny_language_model(), {.speculate_tokens = 5});
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+      BatchRequest request = sampled(60, 60, seed);
+      if (seed % 2 == 0) request.sampling = {};                // greedy
+      request.sampling.logit_bias = {{20, 6.0f}, {21, 6.0f}};  // a text that repeats itself
+      const Heard expected = alone(plain, request), found = alone(guessing, request);
+      CHECK(ids_of(found) == ids_of(expected));
+      CHECK(found.text == expected.text);
+      for (size_t t = 0; t < found.tokens.size(); ++t)
+        CHECK(found.tokens[t].token.logprob == expected.tokens[t].token.logprob);
+    }
+    const BatchState one = state_after(plain, 6), other = state_after(guessing, 6);
+    CHECK(other.accepted_draft_tokens > 0);
+    CHECK(other.accepted_draft_tokens < other.draft_tokens);
+    CHECK(other.steps < one.steps);
+    CHECK(other.generated_tokens == one.generated_tokens);
+  }
+
+  TEST_CASE("without our kernels the graph says the same, one sequence after another") {
+    tensor::use_plain_graph(true);
+    std::vector<std::vector<int32_t>> expected;
+    const LanguageModel model = tiny_language_model();
+    Generator generator(model);
+    {
+      BatchEngine engine(tiny_language_model(), {.max_sequences = 2});
+      Collector collector;
+      for (size_t i = 0; i < 3; ++i)
+        REQUIRE(engine.submit(greedy(20, 6, 10 + static_cast<int>(i)), collector.listener(i)));
+      for (size_t i = 0; i < 3; ++i) {
+        const GenerateResult wanted = generator.generate(
+            tiny_prompt(20, 10 + static_cast<int>(i)), {.max_tokens = 6, .ignore_stop_ids = true});
+        CHECK(ids_of(collector.wait(i)) == wanted.ids);
+      }
+    }
+    tensor::use_plain_graph(false);
   }
 
   TEST_CASE("a listener that throws loses its request and nothing else") {

@@ -27,21 +27,20 @@ int whole_steps(int tokens) {
 
 }  // namespace
 
-int64_t cache_bytes_per_token(const models::DecoderConfig& config) {
-  return int64_t{2} * config.num_layers * config.num_kv_heads * config.head_dim *
-         static_cast<int64_t>(sizeof(float));
-}
-
 GraphRunner::GraphRunner(models::Decoder& model, int64_t cache_bytes)
-    : model_(model), bytes_per_token_(cache_bytes_per_token(model.config())) {
+    : model_(model),
+      bytes_per_token_(int64_t{2} * model.config().num_layers * model.config().num_kv_heads *
+                       model.config().head_dim * static_cast<int64_t>(sizeof(float))) {
   capacity_ = static_cast<int>(
       std::min<int64_t>(cache_bytes / bytes_per_token_, std::numeric_limits<int>::max() / 2));
 }
 
-std::unique_ptr<SequenceMemory> GraphRunner::open(std::span<const int32_t>, const LoadedAdapter*,
-                                                  int& cached) {
-  cached = 0;
+std::unique_ptr<SequenceMemory> GraphRunner::open() {
   return std::make_unique<CachedSequence>(model_.config());
+}
+
+int GraphRunner::recall(SequenceMemory& memory, std::span<const int32_t>, const LoadedAdapter*) {
+  return cached_sequence(memory).cache.length();
 }
 
 bool GraphRunner::reserve(SequenceMemory& memory, int count) {
@@ -95,13 +94,8 @@ void GraphRunner::truncate(SequenceMemory& memory, int tokens) {
   cached_sequence(memory).cache.truncate(tokens);
 }
 
-void GraphRunner::close(std::unique_ptr<SequenceMemory> memory, std::span<const int32_t>,
-                        const LoadedAdapter*) {
+void GraphRunner::close(std::unique_ptr<SequenceMemory> memory) {
   used_ -= cached_sequence(*memory).reserved;
-}
-
-int64_t GraphRunner::bytes_used() const {
-  return used_ * bytes_per_token_;
 }
 
 }  // namespace toolkit::engine

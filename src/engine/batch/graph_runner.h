@@ -11,16 +11,19 @@ class GraphRunner : public ModelRunner {
  public:
   GraphRunner(models::Decoder& model, int64_t cache_bytes);
 
-  std::unique_ptr<SequenceMemory> open(std::span<const int32_t> tokens,
-                                       const LoadedAdapter* adapter, int& cached) override;
+  std::unique_ptr<SequenceMemory> open() override;
+  int recall(SequenceMemory& memory, std::span<const int32_t> tokens,
+             const LoadedAdapter* adapter) override;
   bool reserve(SequenceMemory& memory, int count) override;
   void run(std::span<const StepPart> parts) override;
   void truncate(SequenceMemory& memory, int tokens) override;
-  void close(std::unique_ptr<SequenceMemory> memory, std::span<const int32_t> tokens,
-             const LoadedAdapter* adapter) override;
+  void remember(SequenceMemory&, std::span<const int32_t>, const LoadedAdapter*) override {}
+  void close(std::unique_ptr<SequenceMemory> memory) override;
   int capacity_tokens() const override { return capacity_; }
   int free_tokens() const override { return capacity_ - used_; }
-  int64_t bytes_used() const override;
+  int64_t bytes_used() const override { return used_ * bytes_per_token_; }
+  int64_t bytes_per_token() const override { return bytes_per_token_; }
+  bool runs_rows_together() const override { return false; }
 
  private:
   void put_on(const LoadedAdapter* adapter);
@@ -31,8 +34,5 @@ class GraphRunner : public ModelRunner {
   int capacity_, used_ = 0;  // tokens, in whole steps of a KvCache
   uint64_t adapter_on_ = 0;
 };
-
-/// Of one token's keys and values in f32.
-int64_t cache_bytes_per_token(const models::DecoderConfig& config);
 
 }  // namespace toolkit::engine

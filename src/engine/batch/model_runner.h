@@ -28,22 +28,28 @@ class ModelRunner {
  public:
   virtual ~ModelRunner() = default;
 
-  /// Memory for a sequence that begins with `tokens`; `cached` is set to how many of them need not
-  /// be computed: never all.
-  virtual std::unique_ptr<SequenceMemory> open(std::span<const int32_t> tokens,
-                                               const LoadedAdapter* adapter, int& cached) = 0;
+  virtual std::unique_ptr<SequenceMemory> open() = 0;
+  /// Takes up what is remembered of the tokens behind those in memory; returns how many are there
+  /// now: never all of `tokens`.
+  virtual int recall(SequenceMemory& memory, std::span<const int32_t> tokens,
+                     const LoadedAdapter* adapter) = 0;
   /// Makes room for `count` more tokens. False: there is none until others end.
   virtual bool reserve(SequenceMemory& memory, int count) = 0;
+  /// Room is reserved; the parts' logits lie one behind another.
   virtual void run(std::span<const StepPart> parts) = 0;
   /// Forgets everything behind the first `tokens` tokens.
   virtual void truncate(SequenceMemory& memory, int tokens) = 0;
-  /// The sequence, whose tokens in memory were `tokens`, ends or makes way.
-  virtual void close(std::unique_ptr<SequenceMemory> memory, std::span<const int32_t> tokens,
-                     const LoadedAdapter* adapter) = 0;
+  /// Lets others recall what is in memory: `tokens`.
+  virtual void remember(SequenceMemory& memory, std::span<const int32_t> tokens,
+                        const LoadedAdapter* adapter) = 0;
+  virtual void close(std::unique_ptr<SequenceMemory> memory) = 0;
 
   virtual int capacity_tokens() const = 0;  // of all sequences together
   virtual int free_tokens() const = 0;
   virtual int64_t bytes_used() const = 0;
+  virtual int64_t bytes_per_token() const = 0;
+  /// Guessing ahead pays: several tokens of one sequence cost little more than one.
+  virtual bool runs_rows_together() const = 0;
 };
 
 }  // namespace toolkit::engine

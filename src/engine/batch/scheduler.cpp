@@ -4,12 +4,14 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "engine/batch/speculation.h"
 
 namespace toolkit::engine {
 
 namespace {
 
 constexpr size_t kGrowthTokens = 32;
+constexpr size_t kFewSequences = 2;  // beside more of them guesses cost more than they save
 
 }  // namespace
 
@@ -59,15 +61,23 @@ void Scheduler::retire() {
   const auto end = [&](std::unique_ptr<Sequence>& sequence) {
     if (!sequence->finished()) return false;
     tell(*sequence);
-    if (sequence->memory)
-      runner_.close(std::move(sequence->memory),
-                    std::span(sequence->tokens()).first(static_cast<size_t>(sequence->computed)),
-                    sequence->adapter());
+    if (sequence->memory) close(*sequence);
     ++(sequence->cancelled() ? totals_.requests_cancelled : totals_.requests_finished);
     return true;
   };
   std::erase_if(running_, end);
   std::erase_if(waiting_, end);
+}
+
+void Scheduler::recall(Sequence& sequence) {
+  const int fresh =
+      sequence.recalled(runner_.recall(*sequence.memory, sequence.tokens(), sequence.adapter()));
+  totals_.cached_prompt_tokens += static_cast<uint64_t>(fresh);
+}
+
+void Scheduler::close(Sequence& sequence) {
+  runner_.close(std::move(sequence.memory));
+  sequence.computed = 0;
 }
 
 void Scheduler::admit(Time now) {
@@ -76,29 +86,22 @@ void Scheduler::admit(Time now) {
     // Those that run will grow: a sequence that has to make way again at once gains nothing.
     const int needed = static_cast<int>(next.tokens().size() + running_.size() * kGrowthTokens);
     if (!running_.empty() && needed > runner_.free_tokens()) return;
-    int cached = 0;
-    next.memory = runner_.open(next.tokens(), next.adapter(), cached);
-    if (!next.admitted_before()) {
+    if (!next.admitted_before())
       totals_.prompt_tokens += static_cast<uint64_t>(next.prompt_tokens());
-      totals_.cached_prompt_tokens += static_cast<uint64_t>(cached);
-    }
-    next.admitted(cached, now);
+    next.admitted(now);
+    next.memory = runner_.open();
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
 }
 
 void Scheduler::make_way() {
-  Sequence& youngest = *running_.back();
-  runner_.close(std::move(youngest.memory),
-                std::span(youngest.tokens()).first(static_cast<size_t>(youngest.computed)),
-                youngest.adapter());
-  youngest.computed = 0;
+  close(*running_.back());
   waiting_.push_front(std::move(running_.back()));
   running_.pop_back();
 }
 
-// How many tokens of a sequence this step computes: 0 if it has to wait.
+// How many of a sequence's tokens this step computes: 0 if it has to wait.
 int Scheduler::tokens_to_plan(Sequence& sequence, int budget) {
   const int left = static_cast<int>(sequence.tokens().size()) - sequence.computed;
   const int wanted = left == 1 ? 1 : std::min(left, budget);
@@ -117,17 +120,37 @@ int Scheduler::tokens_to_plan(Sequence& sequence, int budget) {
   return wanted;
 }
 
+// Tokens that may follow the newest one, to be checked in the same pass.
+std::vector<int32_t> Scheduler::guess(Sequence& sequence) {
+  if (options_.speculate_tokens <= 0 || running_.size() > kFewSequences || sequence.constrained() ||
+      !runner_.runs_rows_together())
+    return {};
+  const int count = std::min(options_.speculate_tokens, sequence.most_to_come() - 1);
+  std::vector<int32_t> guessed = look_up_continuation(sequence.tokens(), count);
+  if (!runner_.reserve(*sequence.memory, static_cast<int>(guessed.size()) + 1)) return {};
+  return guessed;
+}
+
 void Scheduler::plan() {
   planned_.clear();
   int budget = options_.step_tokens;
   for (size_t i = 0; i < running_.size(); ++i) {
     Sequence& sequence = *running_[i];
+    const int size = static_cast<int>(sequence.tokens().size());
+    if (sequence.computed + 1 < size && budget > 0) recall(sequence);
     const int count = tokens_to_plan(sequence, budget);
     if (count == 0) continue;
     const auto begin = sequence.tokens().begin() + sequence.computed;
-    const bool last = sequence.computed + count == static_cast<int>(sequence.tokens().size());
+    const bool last = sequence.computed + count == size;
+    Planned planned{&sequence, {begin, begin + count}, last ? 1 : 0};
     if (count > 1 || !last) budget -= count;
-    planned_.push_back({&sequence, {begin, begin + count}, last ? 1 : 0});
+    if (count == 1 && last && sequence.generating()) {
+      const std::vector<int32_t> guessed = guess(sequence);
+      planned.tokens.insert(planned.tokens.end(), guessed.begin(), guessed.end());
+      planned.logit_rows += static_cast<int>(guessed.size());
+      totals_.draft_tokens += guessed.size();
+    }
+    planned_.push_back(std::move(planned));
   }
 }
 
@@ -146,23 +169,39 @@ void Scheduler::run() {
     logits += static_cast<size_t>(planned.logit_rows) * vocabulary_;
   }
   runner_.run(parts);
-  for (size_t i = 0; i < parts.size(); ++i) {
-    planned_[i].sequence->computed += static_cast<int>(planned_[i].tokens.size());
-    if (planned_[i].logit_rows > 0) deliver(planned_[i], parts[i].logits);
+  for (size_t i = 0; i < parts.size(); ++i) deliver(planned_[i], parts[i].logits);
+}
+
+// Picks a token from each row of logits, as long as the next row's was guessed right.
+void Scheduler::take(const Planned& planned, float* logits) {
+  Sequence& sequence = *planned.sequence;
+  const size_t first = planned.tokens.size() - static_cast<size_t>(planned.logit_rows);
+  for (size_t at = first; at < planned.tokens.size(); ++at, logits += vocabulary_) {
+    ++sequence.computed;
+    const int32_t id = sequence.take({logits, vocabulary_});
+    if (sequence.finished() || at + 1 == planned.tokens.size() || planned.tokens[at + 1] != id)
+      return;
+    ++totals_.accepted_draft_tokens;
   }
 }
 
 void Scheduler::deliver(const Planned& planned, float* logits) {
   Sequence& sequence = *planned.sequence;
+  const int computed = sequence.computed + static_cast<int>(planned.tokens.size()),
+            generated = sequence.generated_tokens();
+  sequence.computed = computed - planned.logit_rows;
   try {
-    const int before = sequence.generated_tokens();
-    sequence.take({logits, vocabulary_});
-    const int made = sequence.generated_tokens() - before;
-    totals_.generated_tokens += static_cast<uint64_t>(made);
-    rate_.add(made, std::chrono::steady_clock::now());
+    if (planned.logit_rows > 0) take(planned, logits);
   } catch (const std::exception& error) {
     sequence.finish(FinishReason::kError, error.what());
   }
+  if (sequence.computed < computed) runner_.truncate(*sequence.memory, sequence.computed);
+  runner_.remember(*sequence.memory,
+                   std::span(sequence.tokens()).first(static_cast<size_t>(sequence.computed)),
+                   sequence.adapter());
+  const int made = sequence.generated_tokens() - generated;
+  totals_.generated_tokens += static_cast<uint64_t>(made);
+  rate_.add(made, std::chrono::steady_clock::now());
   if (!sequence.finished()) tell(sequence);
 }
 

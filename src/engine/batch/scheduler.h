@@ -43,9 +43,13 @@ class Scheduler {
   void admit(Time now);
   void plan();
   int tokens_to_plan(Sequence& sequence, int budget);
+  std::vector<int32_t> guess(Sequence& sequence);
   void make_way();
+  void recall(Sequence& sequence);
+  void close(Sequence& sequence);
   void run();
   void deliver(const Planned& planned, float* logits);
+  void take(const Planned& planned, float* logits);
   void tell(Sequence& sequence);
   void retire();
 

@@ -33,12 +33,22 @@ Sequence::Sequence(uint64_t id, BatchRequest request, BatchListener listener,
       stops_(request_.stop_texts),
       submitted_(std::chrono::steady_clock::now()) {}
 
-void Sequence::admitted(int cached, Time now) {
-  computed = cached;
+void Sequence::admitted(Time now) {
   if (admitted_) return;  // comes back after it made way
   admitted_ = true;
-  cached_ = std::min(cached, prompt_tokens());
   begun_ = now;
+}
+
+int Sequence::recalled(int tokens) {
+  const int fresh = generating() ? 0 : tokens - computed;
+  computed = tokens;
+  cached_ = std::min(cached_ + fresh, prompt_tokens());
+  return fresh;
+}
+
+int Sequence::most_to_come() const {
+  return std::min(request_.max_tokens - generated_tokens(),
+                  static_cast<int>(context_ - tokens_.size()));
 }
 
 void Sequence::restrict_to_constraint(std::span<float> logits) const {

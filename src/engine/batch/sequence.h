@@ -33,6 +33,7 @@ class Sequence {
   int prompt_tokens() const { return static_cast<int>(prompt_tokens_); }
   int generated_tokens() const { return static_cast<int>(tokens_.size() - prompt_tokens_); }
   bool generating() const { return generated_tokens() > 0; }
+  int most_to_come() const;  // tokens, by max_tokens and the context
   bool finished() const { return finished_; }
   bool cancelled() const { return cancelled_; }
   bool admitted_before() const { return admitted_; }
@@ -43,7 +44,10 @@ class Sequence {
   std::unique_ptr<SequenceMemory> memory;
   int computed = 0;  // tokens whose keys and values are in memory
 
-  void admitted(int cached, Time now);
+  void admitted(Time now);
+  /// So many tokens are in memory that others have computed; returns how many of the prompt are
+  /// new.
+  int recalled(int tokens);
   /// Picks the token that follows all tokens; `logits` (V) are scratch afterwards. May finish.
   int32_t take(std::span<float> logits);
   void finish(FinishReason reason, const std::string& error = "");

@@ -26,49 +26,25 @@ bool is_plain_float32(const mx::array* array) {
   return !array || (array->dtype() == mx::float32 && array->flags().row_contiguous);
 }
 
-WeightView view(const Weight& weight) {
-  WeightView v{
-      .data = weight.data.data<void>(), .rows = weight.rows(), .columns = weight.columns()};
-  if (!weight.quantized()) {
-    v.type = float_type(weight.data);
-    return v;
-  }
-  v.scales = weight.scales->data<void>();
-  v.biases = weight.biases->data<void>();
-  v.group_size = weight.group_size;
-  v.bits = weight.bits;
-  v.type = float_type(*weight.scales);
-  return v;
-}
-
 /// A linear map and where its result goes.
 struct Product {
   const LinearTerms* map;
   float* y;
 };
 
-LowRankBranch branch(const LoraBranch& lora) {
-  return {.a = lora.a.data<float>(),
-          .b = lora.b.data<float>(),
-          .columns = lora.a.shape(0),
-          .rank = lora.a.shape(1),
-          .rows = lora.b.shape(1),
-          .scale = lora.scale};
-}
-
 template <size_t kCount>
 void multiply(const float* x, const std::array<Product, kCount>& products) {
   std::array<GemvMap, kCount> maps;
   for (size_t i = 0; i < kCount; ++i) {
     const LinearTerms& map = *products[i].map;
-    maps[i] = {.weight = view(*map.weight),
+    maps[i] = {.weight = view_of(*map.weight),
                .y = products[i].y,
                .bias = map.bias && !map.output_scale ? map.bias->data<float>() : nullptr};
   }
   gemv(x, 1, maps);
   for (const Product& product : products) {
     const LinearTerms& map = *product.map;
-    if (map.lora) add_low_rank(branch(*map.lora), x, product.y);
+    if (map.lora) add_low_rank(view_of(*map.lora), x, product.y);
     if (map.output_scale)
       scale_columns_rows(product.y, map.output_scale->data<float>(),
                          map.bias ? map.bias->data<float>() : nullptr, product.y, 1,
@@ -133,6 +109,35 @@ void attend(const DecodeLayer& layer, const DecodeSettings& s, int position, con
 
 }  // namespace
 
+WeightView view_of(const Weight& weight) {
+  WeightView v{
+      .data = weight.data.data<void>(), .rows = weight.rows(), .columns = weight.columns()};
+  if (!weight.quantized()) {
+    v.type = float_type(weight.data);
+    return v;
+  }
+  v.scales = weight.scales->data<void>();
+  v.biases = weight.biases->data<void>();
+  v.group_size = weight.group_size;
+  v.bits = weight.bits;
+  v.type = float_type(*weight.scales);
+  return v;
+}
+
+LowRankBranch view_of(const LoraBranch& lora) {
+  return {.a = lora.a.data<float>(),
+          .b = lora.b.data<float>(),
+          .columns = lora.a.shape(0),
+          .rank = lora.a.shape(1),
+          .rows = lora.b.shape(1),
+          .scale = lora.scale};
+}
+
+bool can_decode(const LoraBranch& lora) {
+  return !lora.frozen_a && lora.dropout == 0.0f && is_plain_float32(&lora.a) &&
+         is_plain_float32(&lora.b) && lora.a.is_available() && lora.b.is_available();
+}
+
 bool can_decode(const LinearTerms& map) {
   const Weight& weight = *map.weight;
   const auto plain = [](const mx::array& array) {
@@ -140,10 +145,7 @@ bool can_decode(const LinearTerms& map) {
   };
   if (!plain(weight.data) || !is_plain_float32(map.bias) || !is_plain_float32(map.output_scale))
     return false;
-  if (map.lora && (map.lora->frozen_a || map.lora->dropout > 0.0f)) return false;
-  if (map.lora && !(plain(map.lora->a) && plain(map.lora->b) &&
-                    map.lora->a.dtype() == mx::float32 && map.lora->b.dtype() == mx::float32))
-    return false;
+  if (map.lora && !cpu::can_decode(*map.lora)) return false;
   if (!weight.quantized()) return is_float(weight.data.dtype());
   return weight.biases && plain(*weight.scales) && plain(*weight.biases) &&
          is_float(weight.scales->dtype()) && weight.scales->dtype() == weight.biases->dtype() &&

@@ -333,8 +333,9 @@ bool can_run_fixed([[maybe_unused]] int64_t count, [[maybe_unused]] const GemvMa
 #endif
 }
 
-void gemv_maps(const float* x, int64_t count, const GemvMap* maps, int64_t map_count) {
-  if (can_run_fixed(count, maps, map_count)) {
+void gemv_maps(const float* x, int64_t count, const GemvMap* maps, int64_t map_count,
+               bool allow_fixed) {
+  if (allow_fixed && can_run_fixed(count, maps, map_count)) {
     const FixedInput input = fixed_input(maps[0].weight, x);
     return for_rows(maps, map_count, [&](const GemvMap& map, int64_t begin, int64_t end) {
       fixed_rows(map.weight, input, begin, end, map.y);
@@ -357,7 +358,12 @@ HWY_EXPORT(gemv_maps);
 
 void gemv(const float* x, int64_t count, std::span<const GemvMap> maps) {
   if (count <= 0 || maps.empty()) return;
-  HWY_DYNAMIC_DISPATCH(gemv_maps)(x, count, maps.data(), static_cast<int64_t>(maps.size()));
+  HWY_DYNAMIC_DISPATCH(gemv_maps)(x, count, maps.data(), static_cast<int64_t>(maps.size()), true);
+}
+
+void gemv_each(const float* x, int64_t count, std::span<const GemvMap> maps) {
+  if (count <= 0 || maps.empty()) return;
+  HWY_DYNAMIC_DISPATCH(gemv_maps)(x, count, maps.data(), static_cast<int64_t>(maps.size()), false);
 }
 
 }  // namespace toolkit::tensor::cpu

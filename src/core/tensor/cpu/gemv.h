@@ -23,4 +23,7 @@ constexpr int64_t kMostGemvInputs = 8;
 /// weight once in its packed form, on all threads: generation is bound by that. f32 arithmetic.
 void gemv(const float* x, int64_t count, std::span<const GemvMap> maps);
 
+/// The same for any number of inputs, each with the result it has alone, bit for bit.
+void gemv_each(const float* x, int64_t count, std::span<const GemvMap> maps);
+
 }  // namespace toolkit::tensor::cpu
