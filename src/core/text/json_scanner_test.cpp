@@ -33,12 +33,11 @@ TEST_SUITE("unit") {
   }
 
   TEST_CASE("what is no JSON is seen where it stops to be") {
-    for (const std::string text : {"1",          "x",         "\"a\"",         "]",
-                                   "{1: 2}",     "{\"a\" 1}", "{\"a\": }",     "{\"a\": 1,}",
-                                   "[1,]",       "[1 2]",     "[01]",          "[1.]",
-                                   "[-]",        "[1e]",      "[tru]",         "[True]",
-                                   "{\"a\": 1]", "[\"\\x\"]", "[\"\\u00g0\"]", "[\"a\nb\"]",
-                                   "{,}",        "[,1]",      "{'a': 1}"}) {
+    for (const std::string text :
+         {"x",     "]",      "{1: 2}",     "{\"a\" 1}", "{\"a\": }",     "{\"a\": 1,}",
+          "[1,]",  "[1 2]",  "[01]",       "[1.]",      "[-]",           "[1e]",
+          "[tru]", "[True]", "{\"a\": 1]", "[\"\\x\"]", "[\"\\u00g0\"]", "[\"a\nb\"]",
+          "{,}",   "[,1]",   "{'a': 1}"}) {
       CAPTURE(text);
       CHECK_FALSE(nlohmann::json::accept(text));
       CHECK(closed_at(text) == -1);
