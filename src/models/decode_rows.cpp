@@ -47,22 +47,60 @@ BranchTable branch_table(const Decoder& model,
   return table;
 }
 
-tensor::KvBlockShape kv_block_shape(const DecoderConfig& config) {
-  return {
-      .layers = config.num_layers, .kv_heads = config.num_kv_heads, .head_dim = config.head_dim};
+namespace {
+
+/// Every linear layer, a tied head too.
+std::vector<nn::Linear*> all_linears(Decoder& model) {
+  std::vector<nn::Linear*> layers;
+  for (const auto& [path, layer] : model.linears()) layers.push_back(layer);
+  if (model.config().tied_embeddings) layers.push_back(&model.parts().lm_head);
+  return layers;
+}
+
+int64_t packed_bytes(const nn::Linear& layer) {
+  const tensor::Weight& weight = layer.weight;
+  if (!weight.quantized()) return 0;
+  const size_t bytes = weight.data.nbytes() + weight.scales->nbytes() +
+                       (weight.biases ? weight.biases->nbytes() : 0);
+  return static_cast<int64_t>(bytes);
+}
+
+}  // namespace
+
+int64_t rows_bytes(Decoder& model) {
+  int64_t bytes = 0;
+  for (const nn::Linear* layer : all_linears(model)) bytes += packed_bytes(*layer);
+  return bytes;
+}
+
+int64_t prepare_for_rows(Decoder& model) {
+  int64_t bytes = 0;
+  for (nn::Linear* layer : all_linears(model)) {
+    const auto before = layer->prepared;
+    layer->prepared = tensor::prepare_for_rows(layer->weight, before);
+    if (layer->prepared != before) bytes += packed_bytes(*layer);
+  }
+  return bytes;
+}
+
+tensor::KvBlockShape kv_block_shape(const DecoderConfig& config, bool int8) {
+  return {.layers = config.num_layers,
+          .kv_heads = config.num_kv_heads,
+          .head_dim = config.head_dim,
+          .int8 = int8};
 }
 
 bool can_decode_rows(const Decoder& model) {
   return !layer_views(model.parts()).empty() && !has_branches(model.parts());
 }
 
-void decode_rows(const Decoder& model, std::span<const TokenRow> rows, std::span<float> logits) {
+void decode_rows(const Decoder& model, const tensor::KvBlockShape& blocks,
+                 std::span<const TokenRow> rows, std::span<float> logits) {
   const Decoder::Parts& parts = model.parts();
   const DecoderConfig& c = parts.config;
   const std::vector<tensor::DecodeLayer> layers = layer_views(parts);
   if (layers.empty()) fail(ErrorKind::kInternal, "decode_rows: the kernels cannot run this model");
   const tensor::DecodeSettings settings = decode_settings(c);
-  const tensor::KvBlockShape blocks = kv_block_shape(c);
   const auto channels = static_cast<size_t>(c.hidden_size);
   std::vector<float> x(rows.size() * channels);
   std::vector<tensor::DecodeRow> tokens(rows.size());

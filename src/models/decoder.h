@@ -128,6 +128,7 @@ class Decoder {
 
   struct Parts;  // models/decoder_parts.h
   const Parts& parts() const { return *parts_; }
+  Parts& parts() { return *parts_; }
 
  private:
   std::unique_ptr<Parts> parts_;

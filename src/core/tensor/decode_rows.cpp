@@ -1,8 +1,11 @@
 #include "core/tensor/decode_rows.h"
 
 #include "core/base/error.h"
+#include "core/tensor/prepared_weight.h"
 #ifdef TOOLKIT_CPU_KERNELS
 #include "core/tensor/cpu/decode_rows.h"
+#include "core/tensor/cpu/decode_step.h"
+#include "core/tensor/cpu/fixed_gemm.h"
 #endif
 
 namespace toolkit::tensor {
@@ -15,6 +18,22 @@ void expect(const char* what, int64_t wanted, int64_t found) {
 }
 
 }  // namespace
+
+std::shared_ptr<const PreparedWeight> prepare_for_rows(
+    const Weight& weight, const std::shared_ptr<const PreparedWeight>& prepared) {
+#ifdef TOOLKIT_CPU_KERNELS
+  if (!can_decode(LinearTerms{.weight = &weight})) return prepared;
+  auto arranged = cpu::arrange_weight(cpu::view_of(weight));
+  if (!arranged) return prepared;
+  auto result =
+      prepared ? std::make_shared<PreparedWeight>(*prepared) : std::make_shared<PreparedWeight>();
+  result->arranged = std::move(arranged);
+  return result;
+#else
+  (void)weight;
+  return prepared;
+#endif
+}
 
 void decode_rows(const DecodeLayer& layer, const DecodeSettings& settings,
                  const KvBlockShape& blocks, int index, std::span<const DecodeRow> rows,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "core/tensor/decode_layer.h"
@@ -9,6 +10,12 @@
 /// keys and values and LoRA branches; weights are read once for all of them. The result of a token
 /// does not depend on which others there are, bit for bit. Where `can_decode` is false use the ops.
 namespace toolkit::tensor {
+
+/// What `prepare` made and, beside it, the weight in the order that decode_rows reads fastest, as
+/// large as the weight itself; `prepared` as it was where there is none such. The weight is
+/// evaluated and frozen.
+std::shared_ptr<const PreparedWeight> prepare_for_rows(
+    const Weight& weight, const std::shared_ptr<const PreparedWeight>& prepared);
 
 /// What an adapter does to one linear map; see LinearTerms.
 struct RowBranch {
@@ -24,7 +31,7 @@ struct LayerBranches {
 /// One token.
 struct DecodeRow {
   int position;
-  float* const* blocks;                     // of its sequence; see KvBlockShape
+  uint8_t* const* blocks;                   // of its sequence; see KvBlockShape
   const LayerBranches* branches = nullptr;  // null: none
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/tensor/compare_test.h"
+#include "core/tensor/prepared_weight.h"
 
 namespace toolkit::tensor::test {
 
@@ -16,6 +17,7 @@ struct Layer {
   std::vector<Weight> weights;
   Arrays owned;
   std::deque<LoraBranch> loras;
+  std::vector<std::shared_ptr<const PreparedWeight>> prepared;
   std::deque<mx::array> scales;
   DecodeLayer view{};
   LayerBranches adapters[2];
@@ -49,6 +51,8 @@ struct Layer {
         mx::eval(weights.back().data, *weights.back().scales, *weights.back().biases);
       }
       maps[i]->weight = &weights.back();
+      prepared.push_back(prepare_for_rows(weights.back(), nullptr));
+      maps[i]->prepared = prepared.back().get();
       if (extras) maps[i]->bias = keep(random_array({rows}, ++seed, 0.1f));
     }
     view.attention_norm = keep(random_array({kChannels}, ++seed));
@@ -89,15 +93,16 @@ DecodeSettings settings_with(bool extras) {
           .gate = extras ? Gate::kGeluTanh : Gate::kSilu};
 }
 
-constexpr KvBlockShape kBlocks{.layers = 2, .kv_heads = kKvHeads, .head_dim = kWidth};
+constexpr KvBlockShape kHalf{.layers = 2, .kv_heads = kKvHeads, .head_dim = kWidth};
+constexpr KvBlockShape kInt8{.layers = 2, .kv_heads = kKvHeads, .head_dim = kWidth, .int8 = true};
 
 /// Blocks of one sequence.
 struct Blocks {
-  std::deque<std::vector<float>> memory;
-  std::vector<float*> pointers;
-  explicit Blocks(int tokens) {
+  std::deque<std::vector<uint8_t>> memory;
+  std::vector<uint8_t*> pointers;
+  Blocks(const KvBlockShape& shape, int tokens) {
     for (int i = 0; i < tokens; i += KvBlockShape::kTokens) {
-      memory.emplace_back(static_cast<size_t>(kBlocks.floats()), 0.0f);
+      memory.emplace_back(static_cast<size_t>(shape.bytes()), uint8_t{0});
       pointers.push_back(memory.back().data());
     }
   }
@@ -112,10 +117,11 @@ std::vector<float> inputs() {
 }
 
 /// All tokens of all sequences, `together` at a time from each, or one sequence after another.
-std::vector<float> outputs(const Layer& layer, bool extras, int together, bool mixed) {
+std::vector<float> outputs(const Layer& layer, bool extras, int together, bool mixed,
+                           const KvBlockShape& shape = kHalf) {
   std::vector<float> x = inputs();
   std::deque<Blocks> blocks;
-  for (const int tokens : kTokens) blocks.emplace_back(tokens);
+  for (const int tokens : kTokens) blocks.emplace_back(shape, tokens);
   const LayerBranches* branches[kSequences] = {&layer.adapters[0], nullptr, &layer.adapters[1]};
   int done[kSequences] = {};
   for (bool more = true; more;) {
@@ -125,7 +131,7 @@ std::vector<float> outputs(const Layer& layer, bool extras, int together, bool m
     const auto run = [&] {
       std::vector<float> part;
       for (const size_t at : from) part.insert(part.end(), &x[at], &x[at] + kChannels);
-      decode_rows(layer.view, settings_with(extras), kBlocks, 1, rows, part);
+      decode_rows(layer.view, settings_with(extras), shape, 1, rows, part);
       for (size_t i = 0; i < from.size(); ++i)
         std::copy_n(&part[i * kChannels], kChannels, &x[from[i]]);
       rows.clear(), from.clear();
@@ -158,7 +164,8 @@ TEST_SUITE("unit") {
         CAPTURE(bits);
         CAPTURE(extras);
         Layer layer(bits, extras);
-        const std::vector<float> found = outputs(layer, extras, 5, true);
+        const std::vector<float> half = outputs(layer, extras, 5, true),
+                                 int8 = outputs(layer, extras, 5, true, kInt8);
         std::vector<float> wanted = inputs();
         size_t at = 0;
         for (int s = 0; s < kSequences; ++s) {
@@ -179,10 +186,14 @@ TEST_SUITE("unit") {
             decode_layer(one, settings_with(extras), t, {&wanted[at], kChannels}, keys.data(),
                          values.data());
         }
-        const mx::Shape shape = {static_cast<int>(found.size())};
-        CHECK(relative_error(mx::array(found.begin(), shape, mx::float32),
-                             mx::array(wanted.begin(), shape, mx::float32)) <
-              (bits == 0 ? 5e-5f : 1e-3f));  // inputs are rounded to 16 bits
+        const mx::Shape shape = {static_cast<int>(wanted.size())};
+        const auto error = [&](const std::vector<float>& found) {
+          return relative_error(mx::array(found.begin(), shape, mx::float32),
+                                mx::array(wanted.begin(), shape, mx::float32));
+        };
+        CHECK(error(half) < 2e-3f);  // inputs are rounded to 16 bits, keys and values to f16
+        CHECK(error(int8) < 5e-2f);
+        CHECK(error(int8) > error(half));
       }
     }
   }
@@ -200,15 +211,16 @@ TEST_SUITE("unit") {
       CHECK(outputs(layer, true, 7, true) == alone);
       CHECK(outputs(layer, true, 100, true) == alone);
       CHECK(outputs(layer, true, 13, false) == alone);
+      CHECK(outputs(layer, true, 9, true, kInt8) == outputs(layer, true, 1, false, kInt8));
     }
   }
 
   TEST_CASE("decode_rows refuses what does not fit") {
     Layer layer(0, false);
     std::vector<float> x(kChannels + 1);
-    Blocks blocks(1);
+    Blocks blocks(kHalf, 1);
     const DecodeRow row{0, blocks.pointers.data()};
-    CHECK_THROWS_WITH_AS(decode_rows(layer.view, settings_with(false), kBlocks, 0, {&row, 1}, x),
+    CHECK_THROWS_WITH_AS(decode_rows(layer.view, settings_with(false), kHalf, 0, {&row, 1}, x),
                          doctest::Contains("x must be 64"), Error);
   }
 }

@@ -15,25 +15,24 @@ BlockPool::BlockPool(const tensor::KvBlockShape& shape, int64_t limit_bytes)
           std::numeric_limits<int>::max() / (2 * tensor::KvBlockShape::kTokens)))) {}
 
 BlockPool::~BlockPool() {
-  for (float* block : free_) std::free(block);
+  for (uint8_t* block : free_) std::free(block);
 }
 
-float* BlockPool::take() {
+uint8_t* BlockPool::take() {
   if (!free_.empty()) {
-    float* block = free_.back();
+    uint8_t* block = free_.back();
     free_.pop_back();
     return block;
   }
   if (made_ >= limit_) return nullptr;
-  auto* block =
-      static_cast<float*>(std::calloc(static_cast<size_t>(shape_.floats()), sizeof(float)));
+  auto* block = static_cast<uint8_t*>(std::calloc(static_cast<size_t>(shape_.bytes()), 1));
   if (!block)
     fail(ErrorKind::kOutOfMemory, "no memory for {} more bytes of keys and values", shape_.bytes());
   ++made_;
   return block;
 }
 
-void BlockPool::give_back(float* block) {
+void BlockPool::give_back(uint8_t* block) {
   free_.push_back(block);
 }
 

@@ -18,18 +18,18 @@ class BlockPool {
   BlockPool& operator=(const BlockPool&) = delete;
 
   /// Null when the limit is reached. Throws Error(kOutOfMemory) if the system has none.
-  float* take();
-  void give_back(float* block);
+  uint8_t* take();
+  void give_back(uint8_t* block);
 
   int limit() const { return limit_; }  // blocks
   int used() const { return made_ - static_cast<int>(free_.size()); }
-  int64_t block_bytes() const { return shape_.bytes(); }
+  const tensor::KvBlockShape& shape() const { return shape_; }
 
  private:
   const tensor::KvBlockShape shape_;
   const int limit_;
   int made_ = 0;
-  std::vector<float*> free_;
+  std::vector<uint8_t*> free_;
 };
 
 }  // namespace toolkit::engine

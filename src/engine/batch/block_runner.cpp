@@ -11,8 +11,8 @@ namespace {
 constexpr int kTokens = tensor::KvBlockShape::kTokens;
 
 struct BlockedSequence : SequenceMemory {
-  int length = 0;              // tokens with keys and values
-  std::vector<float*> blocks;  // the first of them remembered ones
+  int length = 0;                // tokens with keys and values
+  std::vector<uint8_t*> blocks;  // the first of them remembered ones
   std::vector<PrefixBlock*> remembered;
 };
 
@@ -26,8 +26,10 @@ uint64_t root_of(const LoadedAdapter* adapter) {
 
 }  // namespace
 
-BlockRunner::BlockRunner(const models::Decoder& model, int64_t cache_bytes)
-    : model_(model), pool_(models::kv_block_shape(model.config()), cache_bytes), prefixes_(pool_) {}
+BlockRunner::BlockRunner(const models::Decoder& model, int64_t cache_bytes, bool int8)
+    : model_(model),
+      pool_(models::kv_block_shape(model.config(), int8), cache_bytes),
+      prefixes_(pool_) {}
 
 std::unique_ptr<SequenceMemory> BlockRunner::open() {
   return std::make_unique<BlockedSequence>();
@@ -51,9 +53,9 @@ int BlockRunner::recall(SequenceMemory& memory, std::span<const int32_t> tokens,
   return sequence.length;
 }
 
-float* BlockRunner::take_block() {
+uint8_t* BlockRunner::take_block() {
   while (true) {
-    if (float* block = pool_.take()) return block;
+    if (uint8_t* block = pool_.take()) return block;
     if (!prefixes_.forget_one()) return nullptr;
   }
 }
@@ -62,7 +64,7 @@ bool BlockRunner::reserve(SequenceMemory& memory, int count) {
   BlockedSequence& sequence = blocked_sequence(memory);
   const auto wanted = static_cast<size_t>((sequence.length + count + kTokens - 1) / kTokens);
   while (sequence.blocks.size() < wanted) {
-    float* block = take_block();
+    uint8_t* block = take_block();
     if (!block) return false;
     sequence.blocks.push_back(block);
   }
@@ -84,7 +86,7 @@ void BlockRunner::run(std::span<const StepPart> parts) {
     logit_rows += static_cast<size_t>(part.logit_rows);
   }
   const auto vocabulary = static_cast<size_t>(model_.config().vocabulary_size);
-  models::decode_rows(model_, rows, {parts[0].logits, logit_rows * vocabulary});
+  models::decode_rows(model_, pool_.shape(), rows, {parts[0].logits, logit_rows * vocabulary});
   for (const StepPart& part : parts)
     blocked_sequence(*part.memory).length += static_cast<int>(part.tokens.size());
 }
@@ -123,7 +125,7 @@ int BlockRunner::free_tokens() const {
 }
 
 int64_t BlockRunner::bytes_per_token() const {
-  return pool_.block_bytes() / kTokens;
+  return pool_.shape().bytes() / kTokens;
 }
 
 }  // namespace toolkit::engine

@@ -10,7 +10,7 @@ namespace toolkit::engine {
 /// that are shared and remembered. What a sequence says does not depend on the others.
 class BlockRunner : public ModelRunner {
  public:
-  BlockRunner(const models::Decoder& model, int64_t cache_bytes);
+  BlockRunner(const models::Decoder& model, int64_t cache_bytes, bool int8);
 
   std::unique_ptr<SequenceMemory> open() override;
   int recall(SequenceMemory& memory, std::span<const int32_t> tokens,
@@ -23,12 +23,12 @@ class BlockRunner : public ModelRunner {
   void close(std::unique_ptr<SequenceMemory> memory) override;
   int capacity_tokens() const override;
   int free_tokens() const override;
-  int64_t bytes_used() const override { return pool_.used() * pool_.block_bytes(); }
+  int64_t bytes_used() const override { return pool_.used() * pool_.shape().bytes(); }
   int64_t bytes_per_token() const override;
   bool runs_rows_together() const override { return true; }
 
  private:
-  float* take_block();
+  uint8_t* take_block();
 
   const models::Decoder& model_;
   BlockPool pool_;

@@ -30,7 +30,7 @@ PrefixBlock* PrefixTree::find(uint64_t root, PrefixBlock* before, std::span<cons
 }
 
 PrefixBlock* PrefixTree::add(uint64_t root, PrefixBlock* before, std::span<const int32_t> tokens,
-                             float* data) {
+                             uint8_t* data) {
   if (PrefixBlock* known = find(root, before, tokens)) {
     pool_.give_back(data);
     return known;

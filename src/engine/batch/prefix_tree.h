@@ -16,7 +16,7 @@ namespace toolkit::engine {
 struct PrefixBlock {
   using Tokens = std::array<int32_t, tensor::KvBlockShape::kTokens>;
 
-  float* data;
+  uint8_t* data;
   uint64_t id;          // of this block
   PrefixBlock* before;  // null: the first of a text
   uint64_t root;        // the adapter that the text was computed with
@@ -41,7 +41,7 @@ class PrefixTree {
   /// Remembers a block, used once. If its text is known already, that block is returned and `data`
   /// goes back to the pool: equal texts have equal keys and values.
   PrefixBlock* add(uint64_t root, PrefixBlock* before, std::span<const int32_t> tokens,
-                   float* data);
+                   uint8_t* data);
   void release(PrefixBlock* block);
 
   /// Forgets the block that was unused longest; false if all are in use.

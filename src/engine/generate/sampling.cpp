@@ -1,11 +1,29 @@
 #include "engine/generate/sampling.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "core/base/error.h"
 
 namespace toolkit::engine {
+
+namespace {
+
+// e^x for x <= 0, relative error below 1e-6, in plain operations that a compiler makes vectors of.
+float exp_of_negative(float x) {
+  constexpr float kLowest = -87.0f;
+  const float y = (x >= kLowest ? x : kLowest) * 1.44269504089f;
+  const int32_t n = static_cast<int32_t>(y - 0.5f);  // rounds to the nearest: y is negative
+  const float r = (y - static_cast<float>(n)) * 0.69314718056f;
+  const float p =
+      1.0f + r * (1.0f + r * (0.5f + r * (1.0f / 6 +
+                                          r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720))))));
+  const float power = std::bit_cast<float>((n + 127) << 23);
+  return x >= kLowest ? p * power : 0.0f;
+}
+
+}  // namespace
 
 int32_t argmax(std::span<const float> values) {
   // Several maxima side by side have no order among them that the compiler must keep; only the
@@ -74,14 +92,35 @@ void Sampler::penalize_generated(std::span<float> logits,
   }
 }
 
-void Sampler::keep_candidates(std::span<const float> logits, float highest) {
+void Sampler::weigh(std::span<const float> logits, float highest) {
   const float per_degree = static_cast<float>(1.0 / options_.temperature);
-  const float floor = static_cast<float>(options_.min_p);
+  weights_.resize(logits.size());
+  for (size_t i = 0; i < logits.size(); ++i)
+    weights_[i] = exp_of_negative((logits[i] - highest) * per_degree);
+}
+
+/// The tokens of at least that weight. False if top_k or top_p may want more than these.
+bool Sampler::collect(float least, double total) {
   candidates_.clear();
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const float weight = std::exp((logits[i] - highest) * per_degree);
-    if (weight >= floor && weight > 0.0f) candidates_.emplace_back(weight, static_cast<int32_t>(i));
+  double reached = 0.0;
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    if (weights_[i] < least) continue;
+    candidates_.emplace_back(weights_[i], static_cast<int32_t>(i));
+    reached += weights_[i];
   }
+  if (options_.top_k > 0) return candidates_.size() >= static_cast<size_t>(options_.top_k);
+  return options_.top_p < 1.0 && reached >= options_.top_p * total;
+}
+
+void Sampler::keep_candidates(std::span<const float> logits, float highest) {
+  constexpr float kStrong = 1e-4f;  // few tokens are that likely, and mostly they are enough
+  weigh(logits, highest);
+  const float floor = std::max(static_cast<float>(options_.min_p), 1e-37f);
+  const bool every = options_.top_k <= 0 && options_.top_p >= 1.0;
+  double all = 0.0;
+  if (!every)
+    for (const float weight : weights_) all += weight >= floor ? weight : 0.0f;
+  if (every || floor >= kStrong || !collect(kStrong, all)) collect(floor, all);
   const auto likelier = [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;
   };
@@ -91,8 +130,9 @@ void Sampler::keep_candidates(std::span<const float> logits, float highest) {
     candidates_.erase(last, candidates_.end());
   }
   if (options_.top_p >= 1.0) return;
-  double total = 0.0;
-  for (const auto& [weight, token] : candidates_) total += weight;
+  double total = options_.top_k > 0 ? 0.0 : all;
+  if (options_.top_k > 0)
+    for (const auto& [weight, token] : candidates_) total += weight;
   // A heap gives the likeliest ones first without sorting the tail nobody needs.
   const auto below = [&](const auto& a, const auto& b) { return likelier(b, a); };
   std::make_heap(candidates_.begin(), candidates_.end(), below);

@@ -42,11 +42,14 @@ class Sampler {
  private:
   void penalize(std::span<float> logits, std::span<const int32_t> history) const;
   void penalize_generated(std::span<float> logits, std::span<const int32_t> generated) const;
+  void weigh(std::span<const float> logits, float highest);
+  bool collect(float least, double total);
   void keep_candidates(std::span<const float> logits, float highest);
   int32_t draw();
 
   SamplingOptions options_;
   Random random_;
+  std::vector<float> weights_;                         // (V), relative to the best
   std::vector<std::pair<float, int32_t>> candidates_;  // weight relative to the best, token
 };
 

@@ -102,6 +102,35 @@ TEST_SUITE("unit") {
     CHECK_THROWS_AS(sampler.pick(logits, {}), Error);
   }
 
+  TEST_CASE("a large vocabulary is cut as a small one: by rank and by probability") {
+    std::vector<float> logits(49152, -4.0f);  // far below the best, but many
+    for (int i = 0; i < 40; ++i) logits[static_cast<size_t>(1000 * i)] = 8.0f - 0.2f * float(i);
+    double total = 0.0;
+    for (const float logit : logits) total += std::exp(logit);
+    const auto support = [&](const SamplingOptions& options) {
+      Sampler sampler(options);
+      std::set<int> seen;
+      for (int i = 0; i < 400; ++i) {
+        std::vector<float> scratch = logits;
+        seen.insert(sampler.pick(scratch, {}));
+      }
+      return seen;
+    };
+    for (const int token : support({.temperature = 3.0, .top_k = 30, .seed = 1}))
+      CHECK((token % 1000 == 0 && token < 30000));
+    double reached = 0.0;
+    int kept = 0;
+    for (; reached < 0.6 * total; ++kept) reached += std::exp(logits[size_t(1000 * kept)]);
+    REQUIRE(kept < 40);
+    const std::set<int> nucleus = support({.temperature = 1.0, .top_p = 0.6, .seed = 2});
+    CHECK(static_cast<int>(nucleus.size()) == kept);
+    CHECK(*nucleus.rbegin() == 1000 * (kept - 1));
+    bool tail = false;  // nearly everything: what is unlikely, too
+    for (const int token : support({.temperature = 1.5, .top_p = 0.99, .seed = 3}))
+      tail |= token % 1000 != 0;
+    CHECK(tail);
+  }
+
   TEST_CASE("presence and frequency count generated tokens only, and a bias is added") {
     const std::vector<int32_t> history = {1, 1, 0, 2, 2};
     const auto picked = [&](const SamplingOptions& options, size_t prompt_tokens) {

@@ -1,6 +1,7 @@
 #include "core/tensor/cpu/block_attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -75,8 +76,66 @@ float weigh_block(const BlockAttention& shape, float* scores, int64_t first, int
 
 struct TileWork {
   float *queries, *scores, *sums;
+  float *keys, *values;  // of one block and head
   SoftmaxState* states;
 };
+
+/// `count` numbers, a multiple of 16, as f32.
+void widen(const uint8_t* from, bool int8, int64_t count, float* to) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  if (int8) {
+    const hn::RebindToSigned<Floats> di;
+    const hn::Rebind<int8_t, Floats> d8;
+    const auto* q = reinterpret_cast<const int8_t*>(from);
+    for (int64_t i = 0; i < count; i += lanes)
+      hn::StoreU(hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, q + i))), d, to + i);
+    return;
+  }
+  const hn::Rebind<hwy::float16_t, Floats> d16;
+  const auto* half = reinterpret_cast<const hwy::float16_t*>(from);
+  for (int64_t i = 0; i < count; i += lanes)
+    hn::StoreU(hn::PromoteTo(d, hn::LoadU(d16, half + i)), d, to + i);
+}
+
+/// Keys (D, 32) and the first `used` values (32, padded D) of a block and head.
+void widen_block(const BlockAttention& shape, const uint8_t* layer, int64_t head, int64_t used,
+                 const TileWork& work) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const KvBlockShape& b = shape.blocks;
+  const int64_t keys = b.head_dim * kBlock, padded = b.padded_width(), size = b.element_bytes();
+  widen(layer + head * keys * size, b.int8, keys, work.keys);
+  widen(layer + b.key_bytes() + head * kBlock * padded * size, b.int8, used * padded, work.values);
+  if (!b.int8) return;
+  const float* scales =
+      reinterpret_cast<const float*>(layer + b.key_bytes() + b.value_bytes()) + head * kBlock;
+  for (int64_t i = 0; i < keys; i += lanes)
+    hn::StoreU(hn::Mul(hn::LoadU(d, work.keys + i), hn::LoadU(d, scales + i % kBlock)), d,
+               work.keys + i);
+  const float* value_scales = scales + b.kv_heads * kBlock;
+  for (int64_t t = 0; t < used; ++t)
+    for (int64_t i = 0; i < padded; i += lanes) {
+      float* at = work.values + t * padded + i;
+      hn::StoreU(hn::Mul(hn::LoadU(d, at), hn::Set(d, value_scales[t])), d, at);
+    }
+}
+
+template <class D>
+HWY_INLINE void narrow_to_half(D d, const float* from, uint16_t* to) {
+  const hn::Rebind<hwy::float16_t, D> d16;
+  const auto x = hn::Min(hn::Max(hn::LoadU(d, from), hn::Set(d, -65504.0f)), hn::Set(d, 65504.0f));
+  hn::StoreU(hn::DemoteTo(d16, x), d16, reinterpret_cast<hwy::float16_t*>(to));
+}
+
+/// f32 as f16; what is too large for it becomes the largest there is.
+void NarrowToHalf(const float* from, int64_t count, uint16_t* to) {
+  const Floats d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) narrow_to_half(d, from + i, to + i);
+  for (; i < count; ++i) narrow_to_half(hn::CappedTag<float, 1>(), from + i, to + i);
+}
 
 /// Adds one block to the sums of all queries of a tile.
 void add_block(const AttentionTile& tile, const TileWork& work, int64_t block) {
@@ -84,24 +143,21 @@ void add_block(const AttentionTile& tile, const TileWork& work, int64_t block) {
   const KvBlockShape& b = shape.blocks;
   const int64_t width = b.head_dim, padded = b.padded_width(), group = shape.heads / b.kv_heads;
   const int64_t queries = std::ssize(tile.rows) * group, base = block * kBlock;
-  const float* layer = tile.rows[0].blocks[block] + shape.layer_offset;
-  const float* keys = layer + tile.kv_head * width * kBlock;
-  const float* values = layer + b.key_floats() + tile.kv_head * kBlock * padded;
-  small_gemm<false>({width, work.queries, width, 1, keys, kBlock, work.scores, kBlock}, queries,
-                    kBlock);
-  int64_t used = 0;
+  // Behind the last key there may be what another sequence left.
+  const int64_t used = std::min<int64_t>(kBlock, tile.rows.back().position + 1 - base);
+  widen_block(shape, tile.rows[0].blocks[block] + shape.layer_offset, tile.kv_head, used, work);
+  small_gemm<false>({width, work.queries, width, 1, work.keys, kBlock, work.scores, kBlock},
+                    queries, kBlock);
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t position = tile.rows[static_cast<size_t>(i / group)].position;
     const int64_t from = shape.window > 0 ? std::max<int64_t>(0, position + 1 - shape.window) : 0;
     const int64_t first = std::max<int64_t>(0, from - base),
                   end = std::min<int64_t>(kBlock, position + 1 - base);
-    used = std::max(used, end);
     const float before = weigh_block(shape, work.scores + i * kBlock, first, end, work.states[i]);
     if (before != 1.0f)
       for (int64_t k = 0; k < padded; ++k) work.sums[i * padded + k] *= before;
   }
-  // Behind the last key there may be what another sequence left.
-  small_gemm<true>({used, work.scores, kBlock, 1, values, padded, work.sums, padded}, queries,
+  small_gemm<true>({used, work.scores, kBlock, 1, work.values, padded, work.sums, padded}, queries,
                    padded);
 }
 
@@ -111,9 +167,12 @@ void AttendTile(const AttentionTile& tile) {
   const int64_t width = b.head_dim, padded = b.padded_width(), group = shape.heads / b.kv_heads;
   const int64_t queries = std::ssize(tile.rows) * group;
   TileWork work;
-  work.queries = scratch<float>(Scratch::kAttentionScores,
-                                static_cast<size_t>(queries * (width + kBlock + padded + 2)));
-  work.scores = work.queries + queries * width;
+  work.queries = scratch<float>(
+      Scratch::kAttentionScores,
+      static_cast<size_t>(queries * (width + kBlock + padded + 2) + kBlock * (width + padded)));
+  work.keys = work.queries + queries * width;
+  work.values = work.keys + kBlock * width;
+  work.scores = work.values + kBlock * padded;
   work.sums = work.scores + queries * kBlock;
   work.states = reinterpret_cast<SoftmaxState*>(work.sums + queries * padded);
   std::fill_n(work.sums, queries * padded, 0.0f);
@@ -143,6 +202,7 @@ HWY_AFTER_NAMESPACE();
 namespace toolkit::tensor::cpu {
 
 HWY_EXPORT(AttendTile);
+HWY_EXPORT(NarrowToHalf);
 
 void attend_blocks(const BlockAttention& shape, std::span<const AttentionRow> rows) {
   constexpr int64_t kQueries = 12;
@@ -164,16 +224,52 @@ void attend_blocks(const BlockAttention& shape, std::span<const AttentionRow> ro
   });
 }
 
-void store_in_block(const BlockAttention& shape, int position, float* const* blocks,
+namespace {
+
+constexpr int64_t kBlockTokens = KvBlockShape::kTokens;
+
+/// Element i of a token lies `step` elements after element i - 1.
+template <class T>
+void scatter(const T* from, int64_t count, int64_t step, T* to) {
+  for (int64_t i = 0; i < count; ++i) to[i * step] = from[i];
+}
+
+/// One head's numbers as int8; returns the scale.
+float round_to_int8(const float* x, int64_t count, int8_t* q) {
+  float largest = 0.0f;
+  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(x[i]));
+  const float inverse = largest > 1e-30f ? 127.0f / largest : 0.0f;
+  for (int64_t i = 0; i < count; ++i)
+    q[i] = static_cast<int8_t>(std::lrint(std::clamp(x[i] * inverse, -127.0f, 127.0f)));
+  return largest / 127.0f;
+}
+
+}  // namespace
+
+void store_in_block(const BlockAttention& shape, int position, uint8_t* const* blocks,
                     const float* key, const float* value) {
-  constexpr int64_t kTokens = KvBlockShape::kTokens;
   const KvBlockShape& b = shape.blocks;
-  const int64_t slot = position % kTokens, padded = b.padded_width();
-  float* keys = blocks[position / kTokens] + shape.layer_offset;
-  float* values = keys + b.key_floats();
-  for (int64_t i = 0; i < int64_t{b.kv_heads} * b.head_dim; ++i) keys[i * kTokens + slot] = key[i];
-  for (int64_t head = 0; head < b.kv_heads; ++head)
-    std::copy_n(value + head * b.head_dim, b.head_dim, values + (head * kTokens + slot) * padded);
+  const int64_t slot = position % kBlockTokens, width = b.head_dim, padded = b.padded_width();
+  uint8_t* keys = blocks[position / kBlockTokens] + shape.layer_offset;
+  uint8_t* values = keys + b.key_bytes();
+  float* scales = reinterpret_cast<float*>(values + b.value_bytes()) + slot;
+  auto* narrow = scratch<uint16_t>(Scratch::kAttentionSums, static_cast<size_t>(width));
+  auto* rounded = reinterpret_cast<int8_t*>(narrow);
+  for (int64_t head = 0; head < b.kv_heads; ++head, key += width, value += width) {
+    const int64_t key_at = head * width * kBlockTokens + slot,
+                  value_at = (head * kBlockTokens + slot) * padded;
+    if (b.int8) {
+      scales[head * kBlockTokens] = round_to_int8(key, width, rounded);
+      scatter(rounded, width, kBlockTokens, reinterpret_cast<int8_t*>(keys) + key_at);
+      scales[(b.kv_heads + head) * kBlockTokens] = round_to_int8(value, width, rounded);
+      scatter(rounded, width, 1, reinterpret_cast<int8_t*>(values) + value_at);
+    } else {
+      HWY_DYNAMIC_DISPATCH(NarrowToHalf)(key, width, narrow);
+      scatter(narrow, width, kBlockTokens, reinterpret_cast<uint16_t*>(keys) + key_at);
+      HWY_DYNAMIC_DISPATCH(NarrowToHalf)(value, width, narrow);
+      scatter(narrow, width, 1, reinterpret_cast<uint16_t*>(values) + value_at);
+    }
+  }
 }
 
 }  // namespace toolkit::tensor::cpu

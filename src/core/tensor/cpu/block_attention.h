@@ -10,7 +10,7 @@ namespace toolkit::tensor::cpu {
 /// What all rows of one layer share.
 struct BlockAttention {
   KvBlockShape blocks;
-  int64_t layer_offset;  // of the layer in a block, in floats
+  int64_t layer_offset;  // of the layer in a block, in bytes
   int64_t heads;
   float scale;    // of q k^T
   float softcap;  // see AttentionOptions
@@ -22,7 +22,7 @@ struct AttentionRow {
   const float* q;
   float* out;
   int position;
-  float* const* blocks;  // of its sequence: block i holds tokens [32 i, 32 (i + 1))
+  uint8_t* const* blocks;  // of its sequence: block i holds tokens [32 i, 32 (i + 1))
 };
 
 /// Attention of tokens over blocks of keys and values, on all threads. Neighbours of one sequence
@@ -30,7 +30,7 @@ struct AttentionRow {
 void attend_blocks(const BlockAttention& shape, std::span<const AttentionRow> rows);
 
 /// Writes the key and value (Hkv, D) of one token into its block.
-void store_in_block(const BlockAttention& shape, int position, float* const* blocks,
+void store_in_block(const BlockAttention& shape, int position, uint8_t* const* blocks,
                     const float* key, const float* value);
 
 }  // namespace toolkit::tensor::cpu

@@ -15,6 +15,7 @@
 #include "core/tensor/cpu/scale_columns_kernels.h"
 #include "core/tensor/cpu/scratch.h"
 #include "core/tensor/cpu/thread_pool.h"
+#include "core/tensor/prepared_weight.h"
 #include "mlx/array.h"
 
 namespace toolkit::tensor::cpu {
@@ -27,20 +28,27 @@ struct Product {
   float* y;
 };
 
+const ArrangedWeight* arranged(const LinearTerms& map) {
+  return map.prepared ? map.prepared->arranged.get() : nullptr;
+}
+
 /// The weights alone; `finish_map` does the rest of each row.
-void multiply(const float* x, int64_t count, std::initializer_list<Product> products) {
-  std::vector<RowsMap> maps;
-  for (const Product& product : products)
-    maps.push_back({view_of(*product.map->weight), product.y, product.map->weight->rows()});
-  if (can_run_fixed_gemm(maps)) return fixed_gemm(x, count, maps);
-  for (const RowsMap& map : maps) {
-    if (can_run_fixed_gemm({&map, 1})) {
-      fixed_gemm(x, count, {&map, 1});
-    } else {
-      const GemvMap one{.weight = map.weight, .y = map.y, .y_stride = map.y_stride};
+void multiply(const float* x, int64_t count, std::span<const Product> products) {
+  std::vector<FixedMap> together;
+  const ArrangedWeight* first = arranged(*products[0].map);
+  for (const auto& [map, y] : products) {
+    const ArrangedWeight* weight = arranged(*map);
+    if (!weight) {
+      const GemvMap one{.weight = view_of(*map->weight), .y = y, .y_stride = map->weight->rows()};
       gemv_each(x, count, {&one, 1});
+    } else if (first && weight->bits == first->bits && weight->group_size == first->group_size) {
+      together.push_back({weight, y, weight->rows});
+    } else {
+      const FixedMap one{weight, y, weight->rows};
+      fixed_gemm(x, count, {&one, 1});
     }
   }
+  if (!together.empty()) fixed_gemm(x, count, together);
 }
 
 /// Branch, scale and bias of one row.
@@ -73,7 +81,7 @@ class RowsPass {
       : layer_(layer),
         settings_(settings),
         attention_{.blocks = blocks,
-                   .layer_offset = index * blocks.layer_floats(),
+                   .layer_offset = index * blocks.layer_bytes(),
                    .heads = settings.heads,
                    .scale = settings.attention_scale,
                    .softcap = settings.attention_softcap,
@@ -99,18 +107,19 @@ class RowsPass {
 
   void run() {
     for_each_row(count_, [&](int64_t row) { norm(row, layer_.attention_norm); });
-    multiply(normed_, count_, {{&layer_.q, q_}, {&layer_.k, k_}, {&layer_.v, v_}});
+    multiply(normed_, count_,
+             std::array{Product{&layer_.q, q_}, Product{&layer_.k, k_}, Product{&layer_.v, v_}});
     prepare_attention();
     attend();
-    multiply(seen_, count_, {{&layer_.o, delta_}});
+    multiply(seen_, count_, std::array{Product{&layer_.o, delta_}});
     for_each_row(count_, [&](int64_t row) {
       finish_map(layer_.o, branches(row).o, seen_ + row * query_, delta_ + row * channels_);
       add_delta(row, layer_.attention_output_norm);
       norm(row, layer_.mlp_norm);
     });
-    multiply(normed_, count_, {{&layer_.gate, gate_}, {&layer_.up, up_}});
+    multiply(normed_, count_, std::array{Product{&layer_.gate, gate_}, Product{&layer_.up, up_}});
     for_each_row(count_, [&](int64_t row) { activate(row); });
-    multiply(gate_, count_, {{&layer_.down, delta_}});
+    multiply(gate_, count_, std::array{Product{&layer_.down, delta_}});
     for_each_row(count_, [&](int64_t row) {
       finish_map(layer_.down, branches(row).down, gate_ + row * inner_, delta_ + row * channels_);
       add_delta(row, layer_.mlp_output_norm);
@@ -207,7 +216,7 @@ void decode_head_rows(const mx::array& norm, const LinearTerms& head, float norm
                 vocabulary = head.weight->rows();
   float* normed = scratch<float>(Scratch::kDecode, x.size());
   rms_norm_rows(x.data(), nullptr, norm.data<float>(), nullptr, normed, count, channels, norm_eps);
-  multiply(normed, count, {{&head, logits.data()}});
+  multiply(normed, count, std::array{Product{&head, logits.data()}});
   for_each_row(count, [&](int64_t row) {
     finish_map(head, branches[static_cast<size_t>(row)], normed + row * channels,
                logits.data() + row * vocabulary);

@@ -1,7 +1,9 @@
 #include "core/tensor/cpu/fixed_gemm.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
+#include <string>
 
 #include "core/tensor/cpu/gemv_fixed.h"
 #include "core/tensor/cpu/kernel_target.h"
@@ -47,119 +49,16 @@ struct FixedInputs {
   }
 };
 
-/// 16 rows of a weight: every quad of columns as 16 x 4 bytes, scales and biases as (groups, 16).
-struct WeightBlock {
-  uint8_t* quads;
-  float *scales, *biases;
-  int64_t groups, quads_per_group;
-};
-
-TOOLKIT_VNNI inline void transpose(__m512i* r) {
-  __m512i t[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) {
-    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
-    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    const __m512i a = _mm512_shuffle_i32x4(r[j], r[4 + j], 0x88),
-                  b = _mm512_shuffle_i32x4(r[j], r[4 + j], 0xdd),
-                  c = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0x88),
-                  d = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0xdd);
-    t[j] = _mm512_shuffle_i32x4(a, c, 0x88);
-    t[4 + j] = _mm512_shuffle_i32x4(b, d, 0x88);
-    t[8 + j] = _mm512_shuffle_i32x4(a, c, 0xdd);
-    t[12 + j] = _mm512_shuffle_i32x4(b, d, 0xdd);
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; ++i) r[i] = t[i];
-}
-
 TOOLKIT_VNNI inline __mmask16 first_lanes(int64_t count) {
   return count >= 16 ? __mmask16{0xffff} : static_cast<__mmask16>((1u << count) - 1);
 }
 
-/// Words of 16 rows, `ahead` bytes from where the next ones lie, that are asked for on the way.
-template <int kBits>
-TOOLKIT_VNNI void transpose_words(const uint8_t* const* rows, int64_t words, int64_t ahead,
-                                  uint8_t* out) {
-  const __m512i low = _mm512_set1_epi8(15);
-  for (int64_t w = 0; w < words; w += 16) {
-    const __mmask16 mask = first_lanes(words - w);
-    __m512i r[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) {
-      r[i] = _mm512_maskz_loadu_epi32(mask, rows[i] + 4 * w);
-      _mm_prefetch(rows[i] + 4 * w + ahead, _MM_HINT_T0);
-    }
-    transpose(r);
-    const int64_t count = std::min<int64_t>(16, words - w);
-    for (int64_t i = 0; i < count; ++i) {
-      if constexpr (kBits == 4) {
-        _mm512_store_si512(out, _mm512_and_si512(r[i], low));
-        _mm512_store_si512(out + 64, _mm512_and_si512(_mm512_srli_epi16(r[i], 4), low));
-        out += 128;
-      } else {
-        _mm512_store_si512(out, r[i]);
-        out += 64;
-      }
-    }
-  }
-}
-
-TOOLKIT_VNNI inline __m512 load_floats(const void* data, FloatType type, int64_t index,
-                                       __mmask16 mask) {
-  if (type == FloatType::kFloat32)
-    return _mm512_maskz_loadu_ps(mask, static_cast<const float*>(data) + index);
-  const __m256i half = _mm256_maskz_loadu_epi16(mask, static_cast<const uint16_t*>(data) + index);
+/// 16 scales or biases.
+TOOLKIT_VNNI inline __m512 load_floats(const uint8_t* data, FloatType type) {
+  if (type == FloatType::kFloat32) return _mm512_loadu_ps(data);
+  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data));
   if (type == FloatType::kFloat16) return _mm512_cvtph_ps(half);
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
-/// Numbers (rows, groups) of 16 rows as (groups, 16).
-TOOLKIT_VNNI void transpose_floats(const void* data, FloatType type, const int64_t* rows,
-                                   int64_t groups, float* out) {
-  for (int64_t g = 0; g < groups; g += 16) {
-    const __mmask16 mask = first_lanes(groups - g);
-    __m512i r[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i)
-      r[i] = _mm512_castps_si512(load_floats(data, type, rows[i] * groups + g, mask));
-    transpose(r);
-    const int64_t count = std::min<int64_t>(16, groups - g);
-    for (int64_t i = 0; i < count; ++i) _mm512_store_si512(out + (g + i) * 16, r[i]);
-  }
-}
-
-/// Rows [row, row + 16) in this thread's work buffer; missing rows are the last one's copies.
-TOOLKIT_VNNI WeightBlock arrange_block(const WeightView& weight, int64_t row) {
-  const int64_t columns = weight.columns, groups = weight.groups();
-  uint8_t* quads =
-      scratch<uint8_t>(Scratch::kPanel, static_cast<size_t>(16 * columns + 128 * groups));
-  float* scales = reinterpret_cast<float*>(quads + 16 * columns);
-  const WeightBlock block{quads, scales, scales + 16 * groups, groups, weight.group_size / 4};
-  const int64_t row_bytes = weight.words_per_row() * 4;
-  const uint8_t* bytes[16];
-  int64_t rows[16];
-  for (int64_t i = 0; i < 16; ++i) {
-    rows[i] = std::min(row + i, weight.rows - 1);
-    bytes[i] = static_cast<const uint8_t*>(weight.data) + rows[i] * row_bytes;
-  }
-  if (weight.bits == 4)
-    transpose_words<4>(bytes, weight.words_per_row(), 16 * row_bytes, block.quads);
-  else
-    transpose_words<8>(bytes, weight.words_per_row(), 16 * row_bytes, block.quads);
-  transpose_floats(weight.scales, weight.type, rows, groups, block.scales);
-  transpose_floats(weight.biases, weight.type, rows, groups, block.biases);
-  return block;
 }
 
 using Quad [[gnu::may_alias]] = int32_t;
@@ -173,35 +72,50 @@ TOOLKIT_VNNI inline void add_products(__m512i& sum, __m512i weights, const int8_
 
 /// 16 rows against the kInputs inputs of a tile. Few inputs would wait for their own sums: these
 /// are kept in kParts parts.
-template <int kInputs>
-TOOLKIT_VNNI void multiply_tile(const WeightBlock& block, const int8_t* digits, const float* scales,
-                                __m512* sums) {
+template <int kBits, int kInputs>
+TOOLKIT_VNNI void multiply_tile(const ArrangedWeight& weight, const uint8_t* block,
+                                const int8_t* digits, const float* scales, __m512* sums) {
   constexpr int kParts = kInputs == 1 ? 4 : kInputs <= 3 ? 2 : 1;
-  const uint8_t* quads = block.quads;
+  constexpr int kQuads = kBits == 4 ? 2 : 1;  // in a word of 16 rows
+  constexpr int kWords = kParts > kQuads ? kParts / kQuads : 1;
+  constexpr int64_t kAhead = 4096;  // bytes that are asked for before they are used
+  const __m512i nibbles = _mm512_set1_epi8(15);
+  const int64_t words = weight.group_size * kBits / 32, groups = weight.columns / weight.group_size,
+                float_bytes = weight.type == FloatType::kFloat32 ? 64 : 32;
   __m512 sum[kInputs];
 #pragma GCC unroll 8
   for (int i = 0; i < kInputs; ++i) sum[i] = _mm512_setzero_ps();
-  for (int64_t g = 0; g < block.groups; ++g) {
+  for (int64_t g = 0; g < groups; ++g) {
+    const __m512 scale = load_floats(block, weight.type),
+                 bias = load_floats(block + float_bytes, weight.type);
+    _mm_prefetch(block + kAhead, _MM_HINT_T0);
+    block += 2 * float_bytes;
     __m512i high[kParts][kInputs], low[kParts][kInputs];
 #pragma GCC unroll 4
     for (int p = 0; p < kParts; ++p)
 #pragma GCC unroll 8
       for (int i = 0; i < kInputs; ++i) high[p][i] = low[p][i] = _mm512_setzero_si512();
-    for (int64_t q = 0; q < block.quads_per_group; q += kParts) {
+    for (int64_t w = 0; w < words; w += kWords) {
 #pragma GCC unroll 4
-      for (int p = 0; p < kParts; ++p) {
-        const __m512i weights = _mm512_load_si512(quads);
+      for (int v = 0; v < kWords; ++v) {
+        const __m512i word = _mm512_loadu_si512(block);
+        _mm_prefetch(block + kAhead, _MM_HINT_T0);
+        block += 64;
+#pragma GCC unroll 2
+        for (int q = 0; q < kQuads; ++q) {
+          const int p = (kQuads * v + q) % kParts;
+          __m512i quad = word;
+          if constexpr (kBits == 4)
+            quad = _mm512_and_si512(q == 0 ? word : _mm512_srli_epi16(word, 4), nibbles);
 #pragma GCC unroll 8
-        for (int i = 0; i < kInputs; ++i) {
-          add_products(high[p][i], weights, digits + 8 * i);
-          add_products(low[p][i], weights, digits + 8 * i + 4);
+          for (int i = 0; i < kInputs; ++i) {
+            add_products(high[p][i], quad, digits + 8 * i);
+            add_products(low[p][i], quad, digits + 8 * i + 4);
+          }
+          digits += 8 * kInputs;
         }
-        quads += 64;
-        digits += 8 * kInputs;
       }
     }
-    const __m512 scale = _mm512_load_ps(block.scales + 16 * g),
-                 bias = _mm512_load_ps(block.biases + 16 * g);
 #pragma GCC unroll 8
     for (int i = 0; i < kInputs; ++i) {
 #pragma GCC unroll 4
@@ -220,18 +134,23 @@ TOOLKIT_VNNI void multiply_tile(const WeightBlock& block, const int8_t* digits, 
   for (int i = 0; i < kInputs; ++i) sums[i] = sum[i];
 }
 
-TOOLKIT_VNNI void run_block(const RowsMap& map, int64_t row, const FixedInputs& inputs) {
-  using Tile = void (*)(const WeightBlock&, const int8_t*, const float*, __m512*);
-  static constexpr Tile kTiles[] = {multiply_tile<1>, multiply_tile<2>, multiply_tile<3>,
-                                    multiply_tile<4>, multiply_tile<5>, multiply_tile<6>,
-                                    multiply_tile<7>, multiply_tile<8>};
-  const WeightBlock block = arrange_block(map.weight, row);
-  const __mmask16 mask = first_lanes(map.weight.rows - row);
+using Tile = void (*)(const ArrangedWeight&, const uint8_t*, const int8_t*, const float*, __m512*);
+template <int kBits>
+constexpr Tile kTiles[] = {multiply_tile<kBits, 1>, multiply_tile<kBits, 2>,
+                           multiply_tile<kBits, 3>, multiply_tile<kBits, 4>,
+                           multiply_tile<kBits, 5>, multiply_tile<kBits, 6>,
+                           multiply_tile<kBits, 7>, multiply_tile<kBits, 8>};
+
+TOOLKIT_VNNI void run_block(const FixedMap& map, int64_t block, const FixedInputs& inputs) {
+  const ArrangedWeight& weight = *map.weight;
+  const int64_t row = block * kBlockRows;
+  const __mmask16 mask = first_lanes(weight.rows - row);
   for (int64_t t = 0; t < inputs.tiles(); ++t) {
     const int64_t first = inputs.begin(t), count = inputs.begin(t + 1) - first;
     __m512 sums[kTileInputs];
-    kTiles[count - 1](block, inputs.digits + 2 * first * inputs.columns,
-                      inputs.scales + 2 * first * inputs.groups, sums);
+    const Tile tile = weight.bits == 4 ? kTiles<4>[count - 1] : kTiles<8>[count - 1];
+    tile(weight, weight.block(block), inputs.digits + 2 * first * inputs.columns,
+         inputs.scales + 2 * first * inputs.groups, sums);
     for (int64_t i = 0; i < count; ++i)
       _mm512_mask_storeu_ps(map.y + (first + i) * map.y_stride + row, mask, sums[i]);
   }
@@ -281,7 +200,7 @@ TOOLKIT_VNNI inline void store_digits(const Digits& digits, int bits, int64_t st
   }
 }
 
-TOOLKIT_VNNI void arrange_input(const float* x, const WeightView& weight, int64_t input,
+TOOLKIT_VNNI void arrange_input(const float* x, const ArrangedWeight& weight, int64_t input,
                                 const FixedInputs& inputs) {
   const int64_t tile = inputs.tile_of(input), first = inputs.begin(tile),
                 together = inputs.begin(tile + 1) - first, size = weight.group_size;
@@ -304,8 +223,8 @@ TOOLKIT_VNNI void arrange_input(const float* x, const WeightView& weight, int64_
   }
 }
 
-FixedInputs arrange_inputs(const float* x, int64_t count, const WeightView& weight) {
-  const int64_t columns = weight.columns, groups = weight.groups();
+FixedInputs arrange_inputs(const float* x, int64_t count, const ArrangedWeight& weight) {
+  const int64_t columns = weight.columns, groups = columns / weight.group_size;
   const int64_t digit_bytes = (2 * count * columns + 63) / 64 * 64;
   int8_t* digits =
       scratch<int8_t>(Scratch::kQuantized, static_cast<size_t>(digit_bytes + 8 * count * groups));
@@ -319,32 +238,30 @@ FixedInputs arrange_inputs(const float* x, int64_t count, const WeightView& weig
 
 }  // namespace
 
-bool can_run_fixed_gemm(std::span<const RowsMap> maps) {
+std::shared_ptr<const ArrangedWeight> arrange_weight(const WeightView& weight) {
   const std::string target = kernel_target();
-  if (!has_fixed_kernels() || (target != "AVX3" && target != "AMX")) return false;
-  const WeightView& first = maps[0].weight;
-  return std::all_of(maps.begin(), maps.end(), [&](const RowsMap& map) {
-    return map.weight.quantized() && map.weight.bits == first.bits &&
-           map.weight.group_size == first.group_size;
-  });
+  if (!weight.quantized() || !has_fixed_kernels() || (target != "AVX3" && target != "AMX"))
+    return nullptr;
+  return std::make_shared<ArrangedWeight>(weight);
 }
 
-void fixed_gemm(const float* x, int64_t count, std::span<const RowsMap> maps) {
+void fixed_gemm(const float* x, int64_t count, std::span<const FixedMap> maps) {
   if (count <= 0 || maps.empty()) return;
-  const FixedInputs inputs = arrange_inputs(x, count, maps[0].weight);
-  const auto blocks = [](const RowsMap& map) {
-    return (map.weight.rows + kBlockRows - 1) / kBlockRows;
+  const FixedInputs inputs = arrange_inputs(x, count, *maps[0].weight);
+  const auto blocks = [](const FixedMap& map) {
+    return (map.weight->rows + kBlockRows - 1) / kBlockRows;
   };
   int64_t total = 0;
-  for (const RowsMap& map : maps) total += blocks(map);
+  for (const FixedMap& map : maps) total += blocks(map);
   // Small pieces cost more to hand out than to compute.
-  const int64_t grain = std::max<int64_t>(1, 32768 / (maps[0].weight.columns * kBlockRows * count));
+  const int64_t grain =
+      std::max<int64_t>(1, 32768 / (maps[0].weight->columns * kBlockRows * count));
   parallel_for(total, grain, [&](int64_t begin, int64_t end, int) {
     int64_t first = 0;
-    for (const RowsMap& map : maps) {
+    for (const FixedMap& map : maps) {
       const int64_t from = std::max<int64_t>(begin - first, 0),
                     to = std::min(end - first, blocks(map));
-      for (int64_t block = from; block < to; ++block) run_block(map, block * kBlockRows, inputs);
+      for (int64_t block = from; block < to; ++block) run_block(map, block, inputs);
       first += blocks(map);
     }
   });
@@ -352,12 +269,50 @@ void fixed_gemm(const float* x, int64_t count, std::span<const RowsMap> maps) {
 
 #else
 
-bool can_run_fixed_gemm(std::span<const RowsMap>) {
-  return false;
+std::shared_ptr<const ArrangedWeight> arrange_weight(const WeightView&) {
+  return nullptr;
 }
 
-void fixed_gemm(const float*, int64_t, std::span<const RowsMap>) {}
+void fixed_gemm(const float*, int64_t, std::span<const FixedMap>) {}
 
 #endif
+
+namespace {
+
+int64_t float_bytes(FloatType type) {
+  return type == FloatType::kFloat32 ? 4 : 2;
+}
+
+}  // namespace
+
+ArrangedWeight::ArrangedWeight(const WeightView& weight)
+    : rows(weight.rows),
+      columns(weight.columns),
+      group_size(weight.group_size),
+      bits(weight.bits),
+      type(weight.type),
+      group_bytes(2 * 16 * float_bytes(type) + int64_t{2} * group_size * bits),
+      block_bytes(columns / group_size * group_bytes),
+      bytes_((rows + 15) / 16 * block_bytes / 4) {
+  const int64_t groups = weight.groups(), size = float_bytes(type),
+                words = weight.words_per_row() / groups;
+  const auto copy = [&](const void* from, int64_t index, int64_t bytes, uint8_t*& to) {
+    std::memcpy(to, static_cast<const uint8_t*>(from) + index * bytes, static_cast<size_t>(bytes));
+    to += bytes;
+  };
+  parallel_for((rows + 15) / 16, 1, [&](int64_t begin, int64_t end, int) {
+    uint8_t* to = reinterpret_cast<uint8_t*>(bytes_.data()) + begin * block_bytes;
+    for (int64_t first = 16 * begin; first < 16 * end; first += 16) {
+      // Missing rows are the last one's copies.
+      const auto row = [&](int64_t r) { return std::min(first + r, rows - 1); };
+      for (int64_t g = 0; g < groups; ++g) {
+        for (int64_t r = 0; r < 16; ++r) copy(weight.scales, row(r) * groups + g, size, to);
+        for (int64_t r = 0; r < 16; ++r) copy(weight.biases, row(r) * groups + g, size, to);
+        for (int64_t w = g * words; w < (g + 1) * words; ++w)
+          for (int64_t r = 0; r < 16; ++r) copy(weight.data, row(r) * groups * words + w, 4, to);
+      }
+    }
+  });
+}
 
 }  // namespace toolkit::tensor::cpu

@@ -54,16 +54,16 @@ TEST_SUITE("unit") {
       for (const int group : {32, 64, 128})
         for (const auto& [rows, columns] : {std::pair{16, 128}, {37, 384}, {5, 640}}) {
           const Packed weight(rows, columns, bits, group, 3);
-          std::vector<RowsMap> maps = {{weight.view, nullptr, rows}};
-          if (!can_run_fixed_gemm(maps)) {
+          const auto arranged = arrange_weight(weight.view);
+          if (!arranged) {
             MESSAGE("SKIPPED: no AVX-512 VNNI here");
             return;
           }
           for (const int64_t count : {1, 2, 3, 5, 8, 9, 17}) {
             const std::vector<float> x = noise(count * columns, 5);
             std::vector<float> y(static_cast<size_t>(count * rows), 77.0f);
-            maps[0].y = y.data();
-            fixed_gemm(x.data(), count, maps);
+            const FixedMap map{arranged.get(), y.data(), rows};
+            fixed_gemm(x.data(), count, {&map, 1});
             for (int64_t i = 0; i < count; ++i)
               for (int64_t row = 0; row < rows; ++row) {
                 double wanted = 0.0, size = 0.0;
@@ -85,14 +85,15 @@ TEST_SUITE("unit") {
     std::vector<float> x = noise(kCount * kColumns, 9), y(kCount * kRows), alone(kRows);
     x[3 * kColumns + 70] = std::numeric_limits<float>::quiet_NaN();
     for (int64_t k = 0; k < kColumns; ++k) x[static_cast<size_t>(5 * kColumns + k)] = 0.0f;
-    const RowsMap all{weight.view, y.data(), kRows};
-    if (!can_run_fixed_gemm({&all, 1})) {
+    const auto arranged = arrange_weight(weight.view);
+    if (!arranged) {
       MESSAGE("SKIPPED: no AVX-512 VNNI here");
       return;
     }
+    const FixedMap all{arranged.get(), y.data(), kRows};
     fixed_gemm(x.data(), kCount, {&all, 1});
     for (int64_t i = 0; i < kCount; ++i) {
-      const RowsMap one{weight.view, alone.data(), kRows};
+      const FixedMap one{arranged.get(), alone.data(), kRows};
       fixed_gemm(x.data() + i * kColumns, 1, {&one, 1});
       for (int64_t row = 0; row < kRows; ++row) {
         const float value = y[static_cast<size_t>(i * kRows + row)];
