@@ -2,6 +2,7 @@
 
 #include <list>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/text/bridge.h"
@@ -120,12 +121,20 @@ Grammars::Grammars(std::shared_ptr<const Tokenizer> tokenizer, std::span<const i
 
 Grammars::~Grammars() = default;
 
-std::unique_ptr<TokenConstraint> Grammars::json_schema(const std::string& schema) const {
-  return impl_->compile(TB_JSON_SCHEMA, schema, "JSON schema");
+std::unique_ptr<TokenConstraint> Grammars::json_schema(const std::string& schema,
+                                                       bool in_reasoning) const {
+  if (!in_reasoning) return impl_->compile(TB_JSON_SCHEMA, schema, "JSON schema");
+  auto json = nlohmann::ordered_json::parse(schema, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) fail(ErrorKind::kUserInput, "JSON schema: expected a JSON object");
+  json["x-guidance"] = {{"whitespace_pattern", kJsonSpace}};
+  return impl_->compile(TB_LARK,
+                        "start: reasoning answer\n" + reasoning_rule(*impl_->tokenizer) +
+                            "answer: %json " + json.dump() + "\n",
+                        "JSON schema");
 }
 
-std::unique_ptr<TokenConstraint> Grammars::json_object() const {
-  return json_schema(R"({"type": "object"})");
+std::unique_ptr<TokenConstraint> Grammars::json_object(bool in_reasoning) const {
+  return json_schema(R"({"type": "object"})", in_reasoning);
 }
 
 std::unique_ptr<TokenConstraint> Grammars::regex(const std::string& pattern) const {
@@ -146,6 +155,13 @@ std::unique_ptr<TokenConstraint> Grammars::lark(const std::string& grammar) cons
 
 const Tokenizer& Grammars::tokenizer() const {
   return *impl_->tokenizer;
+}
+
+std::string reasoning_rule(const Tokenizer& tokenizer) {
+  const auto end = tokenizer.id_of("</think>");
+  return end && tokenizer.is_special(*end)
+             ? fmt::format("reasoning: /(?s:.*)/ <[{}]> \"\\n\\n\"\n", *end)
+             : "reasoning[suffix=\"</think>\\n\\n\"]: /(?s:.*)/\n";
 }
 
 }  // namespace toolkit::text

@@ -27,9 +27,11 @@ class Grammars {
   Grammars& operator=(const Grammars&) = delete;
 
   /// JSON that a JSON Schema (draft 2020-12, as text) allows, members in the schema's order. A
-  /// keyword that cannot be kept to is an error.
-  std::unique_ptr<TokenConstraint> json_schema(const std::string& schema) const;
-  std::unique_ptr<TokenConstraint> json_object() const;
+  /// keyword that cannot be kept to is an error. `in_reasoning`: the prompt ended inside of
+  /// <think>, so that the text is reasoning up to </think> and an empty line, and then the JSON.
+  std::unique_ptr<TokenConstraint> json_schema(const std::string& schema,
+                                               bool in_reasoning = false) const;
+  std::unique_ptr<TokenConstraint> json_object(bool in_reasoning = false) const;
   /// The whole text matches: Rust's syntax, without anchors and look-around.
   std::unique_ptr<TokenConstraint> regex(const std::string& pattern) const;
   /// One of the texts. Throws Error(kUserInput) for an empty list.
@@ -43,5 +45,13 @@ class Grammars {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// The Lark rule `reasoning`: any text, its end </think> (the token, where the tokenizer has a
+/// special one) and an empty line.
+std::string reasoning_rule(const Tokenizer& tokenizer);
+
+/// White space between the marks of a JSON text, as models write it, on one line or indented: what
+/// `%json` takes as "whitespace_pattern". Any amount would let a small model write it for ever.
+inline constexpr const char* kJsonSpace = R"( |\n[ \t]{0,32})";
 
 }  // namespace toolkit::text

@@ -158,6 +158,10 @@ TEST_SUITE("unit") {
     CHECK(matches(grammars, grammars.json_object(), stop, R"({"any": [1, {"x": null}]})"));
     CHECK_FALSE(matches(grammars, grammars.json_object(), stop, "[1]"));
     CHECK_FALSE(matches(grammars, grammars.json_object(), stop, "{\"a\":      1}"));
+    const std::string thought = "hm {1}</think>\n\n{\"a\": 1}";
+    CHECK(matches(grammars, grammars.json_object(/*in_reasoning=*/true), stop, thought));
+    CHECK_FALSE(matches(grammars, grammars.json_object(/*in_reasoning=*/true), stop, "{\"a\": 1}"));
+    CHECK_THROWS_AS(grammars.json_schema("{", /*in_reasoning=*/true), Error);
   }
 
   TEST_CASE("regular expressions and choices and Lark") {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/text/grammar.h"
 
 namespace toolkit::text {
 namespace {
@@ -73,7 +74,7 @@ std::string argument_schema(const Tool& tool) {
   }
   if (!schema.is_object()) schema = OrderedJson::object();
   if (!schema.contains("$ref")) schema["type"] = "object";
-  schema["x-guidance"] = {{"whitespace_pattern", " |\\n[ \\t]{0,32}"}, {"lenient", true}};
+  schema["x-guidance"] = {{"whitespace_pattern", kJsonSpace}, {"lenient", true}};
   return schema.dump();
 }
 
@@ -154,10 +155,7 @@ std::string tool_call_grammar(std::span<const Tool> tools, const ToolCallGrammar
   if (listed) answer = fmt::format("{} \"[\" {} \"]\"", mark(tokenizer, "[TOOL_CALLS]"), answer);
   if (options.in_reasoning) {
     answer = "reasoning " + answer;
-    const auto end = tokenizer.id_of("</think>");
-    rules += end && tokenizer.is_special(*end)
-                 ? fmt::format("reasoning: /(?s:.*)/ <[{}]> \"\\n\\n\"\n", *end)
-                 : "reasoning[suffix=\"</think>\\n\\n\"]: /(?s:.*)/\n";
+    rules += reasoning_rule(tokenizer);
   }
   return fmt::format("start: {}\ncall: {}\nobject: {}\n{}", answer, call, objects, rules);
 }

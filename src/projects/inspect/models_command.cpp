@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "core/base/paths.h"
 #include "core/checkpoint/model_files.h"
@@ -17,7 +19,10 @@ namespace {
 nlohmann::json list(const cli::Context& context) {
   nlohmann::json models = nlohmann::json::array();
   report::Table table{{"name", "what", "where"}, {}};
-  for (const models::SampleModel& sample : models::sample_models()) {
+  std::vector<models::SampleModel> samples = models::sample_models();
+  for (models::SampleModel& encoder : models::sample_encoders())
+    samples.push_back(std::move(encoder));
+  for (const models::SampleModel& sample : samples) {
     const bool there = !sample.path.empty();
     table.rows.push_back({sample.name, sample.description,
                           there ? shown_path(sample.path) : "not installed: make setup"});
