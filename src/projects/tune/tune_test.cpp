@@ -30,7 +30,7 @@ constexpr const char* kFields = R"({"fields": [
 {"name": "output", "type": "text", "choices": [], "default": "out"},
 {"name": "rank", "type": "integer", "choices": [], "default": 8, "minimum": 1, "maximum": 4096},
 {"name": "targets", "type": "list", "choices": [], "default": ["all"]},
-{"name": "learning-rate", "type": "number", "choices": [], "default": 0.0002, "minimum": 1e-9, "maximum": 10},
+{"name": "learning-rate", "type": "number", "choices": [], "default": -1, "minimum": -1, "maximum": 10},
 {"name": "schedule", "type": "text", "choices": ["cosine", "linear"], "default": "cosine"},
 {"name": "steps", "type": "integer", "choices": [], "default": 0, "minimum": 0},
 {"name": "epochs", "type": "number", "choices": [], "default": 1},
@@ -131,7 +131,8 @@ TEST_SUITE("unit") {
     const Json json = to_json(search);
     CHECK(json["best"]["validation_loss"].get<double>() < 0.3);
     CHECK(json["validation_loss_before"] == 9.5);
-    CHECK(search.space.text(1, search.trials[0].point[1]) == "0.0002");  // finetune's default first
+    CHECK(search.space.text(1, search.trials[0].point[1]) ==
+          "0.001");  // finetune's defaults first, the middle where it chooses
     const std::string yaml = bench.text("out/best.yaml");
     CHECK(contains(yaml, "steps: 90\n"));
     CHECK(contains(yaml, "model: \"m\"\n"));
