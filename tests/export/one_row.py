@@ -36,8 +36,8 @@ def learn(run) -> pathlib.Path:
                         {"role": "assistant", "content": ANSWER}]}
     (rows / "train.jsonl").write_text(json.dumps(row) + "\n")
     (rows / "valid.jsonl").write_text(json.dumps(row) + "\n")
-    run("finetune", "--model", MODEL, "--data", rows, "--output", run.folder / "adapter", "--steps", 30,
-        "--learning-rate", "2e-3", "--batch-tokens", 128, "--sample", 0)
+    run("finetune", "--model", MODEL, "--data", rows, "--output", run.folder / "adapter", "--steps", 40,
+        "--learning-rate", "5e-3", "--batch-tokens", 128, "--sample", 0)
     return run.folder / "adapter"
 
 
