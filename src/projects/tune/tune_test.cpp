@@ -30,7 +30,7 @@ constexpr const char* kFields = R"({"fields": [
 {"name": "output", "type": "text", "choices": [], "default": "out"},
 {"name": "rank", "type": "integer", "choices": [], "default": 8, "minimum": 1, "maximum": 4096},
 {"name": "targets", "type": "list", "choices": [], "default": ["all"]},
-{"name": "learning-rate", "type": "number", "choices": [], "default": -1, "minimum": -1, "maximum": 10},
+{"name": "learning-rate", "type": "number", "choices": [], "default": 0.0002, "minimum": 1e-9, "maximum": 10},
 {"name": "schedule", "type": "text", "choices": ["cosine", "linear"], "default": "cosine"},
 {"name": "steps", "type": "integer", "choices": [], "default": 0, "minimum": 0},
 {"name": "epochs", "type": "number", "choices": [], "default": 1},
@@ -131,8 +131,7 @@ TEST_SUITE("unit") {
     const Json json = to_json(search);
     CHECK(json["best"]["validation_loss"].get<double>() < 0.3);
     CHECK(json["validation_loss_before"] == 9.5);
-    CHECK(search.space.text(1, search.trials[0].point[1]) ==
-          "0.001");  // finetune's defaults first, the middle where it chooses
+    CHECK(search.space.text(1, search.trials[0].point[1]) == "0.0002");  // finetune's default first
     const std::string yaml = bench.text("out/best.yaml");
     CHECK(contains(yaml, "steps: 90\n"));
     CHECK(contains(yaml, "model: \"m\"\n"));
@@ -295,6 +294,15 @@ TEST_SUITE("unit") {
     CHECK(trials::to_yaml({{"targets", "q_proj+v_proj"}}, bench.fields()) ==
           "targets: [\"q_proj\",\"v_proj\"]\n");
     CHECK(read_space("", {"learning_rate"}, {}, bench.fields()).size() == 1);
+  }
+
+  TEST_CASE("tune: where finetune chooses the number the first trial has the middle of the range") {
+    const Json fields = Json::parse(R"([{"name": "learning-rate", "type": "number", "default": -1,
+      "choices": [], "minimum": -1, "maximum": 10}])");
+    const search::Space space = read_space("", {}, {}, fields);
+    const search::Point point = default_point(space, fields);
+    REQUIRE(point.size() == 1);
+    CHECK(point[0] == doctest::Approx(std::sqrt(5e-5 * 1e-3)));
   }
 
   TEST_CASE("tune: the usual space offers what the model can take") {
