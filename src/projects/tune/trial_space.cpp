@@ -155,11 +155,13 @@ search::Point default_point(const search::Space& space, const Json& finetune_fie
     const Json* field = trials::find_field(finetune_fields, space.dimensions()[i].name);
     const Json value = field ? field->value("default", Json()) : Json();
     const Json& one = value.is_array() && value.size() == 1 ? value[0] : value;
-    if (space.parse(i, one.is_string() ? one.get<std::string>() : one.dump(), point[i])) continue;
     // -1: finetune chooses, but the process of the search needs a number.
-    const bool chosen_there = one.is_number() && one.get<double>() == -1;
-    if (!chosen_there || space.dimensions()[i].kind != Dimension::Kind::kReal) return {};
-    point[i] = middle[i];
+    const Dimension& dimension = space.dimensions()[i];
+    if (one.is_number() && one.get<double>() == -1 && dimension.kind == Dimension::Kind::kReal &&
+        dimension.low > -1)
+      point[i] = middle[i];
+    else if (!space.parse(i, one.is_string() ? one.get<std::string>() : one.dump(), point[i]))
+      return {};
   }
   return point;
 }
