@@ -6,6 +6,10 @@
 
 std::vector<toolkit::cli::Command> all_commands() {
   namespace dash = toolkit::dash;
-  return {dash::status_command(), dash::watch_command(),     dash::history_command(),
-          dash::export_command(), dash::benchmark_command(), dash::config_command()};
+  std::vector<toolkit::cli::Command> commands = window_commands();
+  for (const auto& make :
+       {dash::status_command, dash::watch_command, dash::history_command, dash::export_command,
+        dash::benchmark_command, dash::proxy_command, dash::config_command})
+    commands.push_back(make());
+  return commands;
 }

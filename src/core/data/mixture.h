@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/data/data_set.h"
+#include "core/data/chat_rows.h"
+#include "core/data/columns.h"
 
 namespace toolkit::data {
 

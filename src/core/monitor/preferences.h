@@ -20,6 +20,7 @@ struct Preferences {
   int proxy_port = 11435;
   int history_days = 30;
   std::string temperature_unit = "celsius";  // celsius | fahrenheit
+  std::string appearance = "auto";           // auto | light | dark
   bool notifications = true;
   double low_memory_percent = 8;  // of all memory; below it a message warns
   double savings_alert_gb = 10;   // mlx-cache's savings that are worth a message; 0: none

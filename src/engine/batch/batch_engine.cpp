@@ -256,10 +256,7 @@ bool BatchEngine::healthy() const {
 
 BatchState BatchEngine::state() const {
   const std::lock_guard lock(impl_->mutex);
-  BatchState state = impl_->published;
-  state.waiting += static_cast<int>(impl_->arrived.size());
-  if (impl_->in_flight == 0) state.tokens_per_second = 0.0;
-  return state;
+  return impl_->published;
 }
 
 const LanguageModel& BatchEngine::model() const {

@@ -11,5 +11,6 @@ cli::Command history_command();    // sessions and models of the days kept
 cli::Command export_command();     // the same as JSON or CSV
 cli::Command config_command();     // preferences
 cli::Command benchmark_command();  // the standard prompts
+cli::Command proxy_command();      // passes requests on and counts
 
 }  // namespace toolkit::dash

@@ -16,7 +16,7 @@ namespace {
 
 struct Settings {
   std::string format = "json", table = "sessions", output;
-  int days = 30;
+  int days = 30, points = 0;
 };
 
 nlohmann::json run(const Settings& settings, const cli::Context& context) {
@@ -24,12 +24,14 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   const int64_t now_s = model_store::now_s();
   const int64_t from_s = now_s - settings.days * model_store::kDaySeconds;
   const History history = History::open_to_read(History::default_file());
-  const std::string text = settings.format == "csv"
-                               ? monitor::history_csv(history, settings.table, from_s, now_s)
-                               : monitor::history_json(history, from_s, now_s).dump(1) + "\n";
+  const std::string text =
+      settings.format == "csv"
+          ? monitor::history_csv(history, settings.table, from_s, now_s)
+          : monitor::history_json(history, from_s, now_s, settings.points).dump(1) + "\n";
   if (settings.output.empty()) {
     if (!context.json) fmt::print("{}", text);
-    return context.json ? monitor::history_json(history, from_s, now_s) : nlohmann::json();
+    return context.json ? monitor::history_json(history, from_s, now_s, settings.points)
+                        : nlohmann::json();
   }
   write_file_atomically(expanded_path(settings.output), text);
   if (!context.quiet)
@@ -58,6 +60,10 @@ cli::Command export_command() {
                       .help = "how many days back",
                       .minimum = 1,
                       .maximum = 3650},
+                     {.name = "points",
+                      .target = &settings->points,
+                      .help = "samples of a model, at most, for json (0: all)",
+                      .minimum = 0},
                      {.name = "output",
                       .target = &settings->output,
                       .help = "the file (none: the terminal)",

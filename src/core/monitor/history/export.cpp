@@ -115,15 +115,16 @@ Json to_json(const BenchmarkRecord& record) {
           {"details", Json::parse(record.details, nullptr, /*allow_exceptions=*/false)}};
 }
 
-Json history_json(const History& history, int64_t from_s, int64_t to_s) {
+Json history_json(const History& history, int64_t from_s, int64_t to_s, int points) {
   Json benchmarks = Json::array();
   for (const BenchmarkRecord& record : history.benchmarks()) benchmarks.push_back(to_json(record));
-  return {{"from", utc_text(from_s)},
-          {"to", utc_text(to_s)},
-          {"sessions", json_list(history.sessions(from_s, to_s))},
-          {"benchmarks", std::move(benchmarks)},
-          {"models", json_list(history.statistics())},
-          {"samples", json_list(history.samples(from_s, to_s, "", kAllPoints))}};
+  return {
+      {"from", utc_text(from_s)},
+      {"to", utc_text(to_s)},
+      {"sessions", json_list(history.sessions(from_s, to_s))},
+      {"benchmarks", std::move(benchmarks)},
+      {"models", json_list(history.statistics())},
+      {"samples", json_list(history.samples(from_s, to_s, "", points > 0 ? points : kAllPoints))}};
 }
 
 std::string history_csv(const History& history, const std::string& table, int64_t from_s,

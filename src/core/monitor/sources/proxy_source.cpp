@@ -74,15 +74,16 @@ class DetectedSource : public Source {
     std::string ignored;
     if (probe_.json(kProxyPath, trouble_)) return proxy_source(url_);
     if (!probe_.answered()) return nullptr;
+    // mlx-toolkit serve answers as Ollama does, too.
+    const auto metrics = probe_.text("/metrics", ignored);
+    if (metrics && metrics->find("toolkit_build_info") != metrics->npos)
+      return toolkit_source(url_);
     const auto version = probe_.json("/api/version", ignored);
     if (version && version->is_object() && version->contains("version"))
       return ollama_source(url_, places_);
-    const auto metrics = probe_.text("/metrics", ignored);
-    if (metrics && metrics->find("mlx_toolkit_") != metrics->npos)
-      return slots_source(url_, ServerKind::kToolkit);
     const auto slots = probe_.json("/slots", ignored);
     if ((slots && slots->is_array()) || (metrics && metrics->find("llamacpp:") != metrics->npos))
-      return slots_source(url_, ServerKind::kLlamaServer);
+      return llama_server_source(url_);
     trouble_ = "answers, but is none of Ollama, mlx-toolkit serve, llama-server and mlx-dash proxy";
     return nullptr;
   }

@@ -12,9 +12,8 @@ namespace {
 
 constexpr double kModelSeconds = 5;
 
-/// Counters of tokens written so far: llama-server's, and that of mlx-toolkit serve.
-constexpr const char* kTokenCounters[] = {"llamacpp:tokens_predicted_total",
-                                          "mlx_toolkit_generated_tokens_total"};
+/// llama-server's counter of tokens written so far.
+constexpr const char* kTokenCounter = "llamacpp:tokens_predicted_total";
 
 std::string first_model(const Json& answer) {
   for (const char* key : {"data", "models"}) {
@@ -31,11 +30,10 @@ std::string first_model(const Json& answer) {
 
 class SlotsSource : public Source {
  public:
-  SlotsSource(const std::string& url, ServerKind kind)
-      : probe_(url), kind_(kind), meter_(url, "") {}
+  explicit SlotsSource(const std::string& url) : probe_(url), meter_(url, "") {}
 
   ServerState look(double time_s) override {
-    ServerState state{.url = probe_.url(), .kind = kind_};
+    ServerState state{.url = probe_.url(), .kind = ServerKind::kLlamaServer};
     if (time_s - model_s_ >= kModelSeconds || model_.empty()) look_at_model(time_s, state);
     std::string trouble;
     const auto answer = probe_.json("/slots", trouble);
@@ -75,9 +73,7 @@ class SlotsSource : public Source {
     const auto text = probe_.text("/metrics", trouble);
     if (!text) return false;
     const auto metrics = parse_metrics(*text);
-    double tokens = -1;
-    for (const char* name : kTokenCounters)
-      if (has_metric(metrics, name)) tokens = metric_sum(metrics, name);
+    const double tokens = metric_sum(metrics, kTokenCounter, -1);
     if (tokens < 0) return false;
     counter_.add(time_s, static_cast<int64_t>(tokens));
     if (!model_.empty()) state.models.push_back({.name = model_});
@@ -93,7 +89,6 @@ class SlotsSource : public Source {
   }
 
   Probe probe_;
-  ServerKind kind_;
   SlotMeter meter_;
   TokenMeter counter_;
   std::string model_;
@@ -103,8 +98,8 @@ class SlotsSource : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> slots_source(const std::string& url, ServerKind kind) {
-  return std::make_unique<SlotsSource>(url, kind);
+std::unique_ptr<Source> llama_server_source(const std::string& url) {
+  return std::make_unique<SlotsSource>(url);
 }
 
 }  // namespace toolkit::monitor

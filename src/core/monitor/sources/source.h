@@ -49,9 +49,11 @@ OllamaPlaces ollama_places();
 
 /// Ollama: loaded models, and requests by its runners' slots, its log and hints.
 std::unique_ptr<Source> ollama_source(const std::string& url, const OllamaPlaces& places);
-/// llama-server or `mlx-toolkit serve`: GET /slots, with the model's name from /v1/models; without
-/// /slots the counters of GET /metrics.
-std::unique_ptr<Source> slots_source(const std::string& url, ServerKind kind);
+/// llama-server: GET /slots, with the model's name from /v1/models; without /slots the counters of
+/// GET /metrics.
+std::unique_ptr<Source> llama_server_source(const std::string& url);
+/// `mlx-toolkit serve`: GET /metrics, with every running request's own speed.
+std::unique_ptr<Source> toolkit_source(const std::string& url);
 /// `mlx-dash proxy`: the requests that go through it.
 std::unique_ptr<Source> proxy_source(const std::string& url);
 

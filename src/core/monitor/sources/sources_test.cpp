@@ -129,7 +129,8 @@ TEST_CASE("what listens at a URL is found out") {
   Pages llama, toolkit, proxy, other;
   llama.set("/slots", "[]");
   llama.set("/v1/models", R"({"data": [{"id": "/models/qwen.gguf"}]})");
-  toolkit.set("/metrics", "mlx_toolkit_generated_tokens_total 5\n");
+  toolkit.set("/api/version", R"({"version": "0.9.6"})");  // it speaks Ollama's way as well
+  toolkit.set("/metrics", "toolkit_build_info{version=\"0.1.0\"} 1\n");
   proxy.set("/mlx-dash/requests",
             R"({"program": "mlx-dash", "upstream": "http://u", "started": "t", "running": []})");
   LoopbackServer llama_server(llama.handler()), toolkit_server(toolkit.handler()),
@@ -150,13 +151,49 @@ TEST_CASE("counters of a server without slots give an estimate") {
   Pages pages;
   pages.set("/metrics", "llamacpp:tokens_predicted_total 100\n");
   LoopbackServer server(pages.handler());
-  const auto source = slots_source(server.origin(), ServerKind::kLlamaServer);
+  const auto source = llama_server_source(server.origin());
   CHECK(source->look(1).running.empty());
   pages.set("/metrics", "llamacpp:tokens_predicted_total 160\n");
   const ServerState state = source->look(3);
   REQUIRE(state.running.size() == 1);
   CHECK(state.running[0].tokens_per_second == 30);
   CHECK(state.running[0].quality == Quality::kEstimated);
+}
+
+TEST_CASE("mlx-toolkit serve tells the speed of every request and the tokens of a stretch") {
+  Pages pages;
+  const auto metrics = [](int running, const std::string& requests, int tokens) {
+    return "toolkit_build_info{version=\"0.1.0\"} 1\n"
+           "toolkit_model_memory_bytes{model_name=\"tiny\"} 270000000\n"
+           "toolkit_num_requests_running{model_name=\"tiny\"} " +
+           std::to_string(running) + "\n" + requests +
+           "toolkit_generation_tokens_total{model_name=\"tiny\"} " + std::to_string(tokens) + "\n";
+  };
+  pages.set("/metrics", metrics(0, "", 1000));
+  LoopbackServer server(pages.handler());
+  const auto source = toolkit_source(server.origin());
+  ServerState state = source->look(1);
+  CHECK(state.version == "0.1.0");
+  REQUIRE(state.models.size() == 1);
+  CHECK(state.models[0].size_bytes == 270'000'000);
+  CHECK(state.running.empty());
+  CHECK(state.finished.empty());
+  pages.set(
+      "/metrics",
+      metrics(2, "toolkit_request_tokens_per_second{model_name=\"tiny\",request=\"7\"} 31.5\n",
+              1040));
+  state = source->look(2);
+  REQUIRE(state.running.size() == 2);
+  CHECK(state.running[0].tokens_per_second == 31.5);
+  CHECK(state.running[0].quality == Quality::kLive);
+  CHECK(state.running[1].reading_prompt);
+  pages.set("/metrics", metrics(0, "", 1060));
+  state = source->look(3);
+  REQUIRE(state.finished.size() == 1);
+  CHECK(state.finished[0].tokens == 60);
+  CHECK(state.finished[0].tokens_per_second == 30);
+  pages.set("/metrics", "something_else 1\n");
+  CHECK(!source->look(4).reachable);
 }
 
 TEST_CASE("a proxy tells what ended once and forgets with its restart") {

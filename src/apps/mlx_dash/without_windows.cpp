@@ -1,0 +1,5 @@
+#include "apps/mlx_dash/commands.h"
+
+std::vector<toolkit::cli::Command> window_commands() {
+  return {};
+}
