@@ -1,6 +1,5 @@
 // Many requests at once through engine/batch, with prompts that share a system prompt: generated
-// tokens per second, time to the first token, prompts that were not computed again, and the share
-// of a plain loop's read bandwidth that decoding one sequence reaches.
+// tokens per second, time to the first token, and how much of the prompts was remembered.
 //   bench_batch MODEL [--sequences N] [--requests N] [--cache-bytes N] [--speculate N]
 //               [--adapters FOLDER,FOLDER,...]
 

@@ -16,6 +16,8 @@ def parse():
     parser.add_argument("--sequences", type=int, default=16)
     parser.add_argument("--requests", type=int, default=32)
     parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--split-cache", action="store_true", help="a cache per sequence, nothing shared")
+    parser.add_argument("--flash-attention", type=int, default=-1, help="-1: llama.cpp decides, 0, 1")
     return parser.parse_args()
 
 
@@ -31,7 +33,8 @@ def requests_of(count):
 
 class Slot:
     def __init__(self, number):
-        self.number, self.prompt, self.done, self.left, self.next, self.begun, self.sampler = number, [], 0, 0, None, 0.0, None
+        self.number, self.prompt, self.done, self.left = number, [], 0, 0
+        self.next, self.begun, self.sampler = None, 0.0, None
 
     def take(self, request, shared, memory):
         llama_cpp.llama_memory_seq_rm(memory, self.number, -1, -1)
@@ -66,17 +69,21 @@ def main():
     settings.n_batch = settings.n_ubatch = options.batch
     settings.n_seq_max = options.sequences + 1
     settings.n_threads = settings.n_threads_batch = 2
-    settings.kv_unified = True
+    settings.kv_unified = not options.split_cache
+    settings.flash_attn_type = options.flash_attention
     context = llama_cpp.llama_init_from_model(model, settings)
     memory = llama_cpp.llama_get_memory(context)
     batch = llama_cpp.llama_batch_init(options.batch, 0, 1)
     waiting = requests_of(options.requests)
     shared = waiting[0][0][:80]
     started = time.perf_counter()
-    batch.n_tokens = 0
-    for position, token in enumerate(shared):
-        put(batch, token, position, 0, False)
-    llama_cpp.llama_decode(context, batch)
+    if options.split_cache:
+        shared = []
+    else:
+        batch.n_tokens = 0
+        for position, token in enumerate(shared):
+            put(batch, token, position, 0, False)
+        llama_cpp.llama_decode(context, batch)
     slots = [Slot(i + 1) for i in range(options.sequences)]
     generated, firsts = 0, []
     while True:

@@ -67,26 +67,4 @@ class RowReader {
 /// read at all.
 ReadResult read_rows(const std::filesystem::path& file, const Columns& columns = {});
 
-/// The files of a data set; empty where there is none.
-struct DataFiles {
-  std::filesystem::path train, valid, test;
-};
-
-/// What lies at `path`: a folder with train.jsonl and maybe valid.jsonl, test.jsonl, or one file
-/// (train). Throws Error(kNotFound).
-DataFiles find_data_files(const std::filesystem::path& path);
-
-struct Splits {
-  std::vector<Row> train, valid, test;
-  std::vector<BadRow> bad;
-  std::string format;
-  std::vector<std::string> files;
-};
-
-/// A folder with train.jsonl and maybe valid.jsonl, test.jsonl, or one file (then `valid_share` of
-/// its rows, picked by `seed`, becomes the validation set). Throws Error(kUserInput) when a file
-/// has no usable row.
-Splits read_data_set(const std::filesystem::path& path, double valid_share = 0.1,
-                     uint64_t seed = 0);
-
 }  // namespace toolkit::data

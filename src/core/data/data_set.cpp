@@ -15,64 +15,57 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<Row> read_split(const fs::path& file, const Columns& columns, Splits& splits) {
+RowSet read_split(const fs::path& file, const Columns& columns, Splits& splits) {
   if (file.empty()) return {};
-  ReadResult result = read_rows(file, columns);
-  if (result.rows.empty()) {
-    const std::string why =
-        result.bad.empty()
-            ? "the file has no rows"
-            : fmt::format("all {} rows are bad, the first in line {}: {}", result.bad.size(),
-                          result.bad.front().line, result.bad.front().reason);
+  std::vector<BadRow> bad;
+  RowSet rows = RowSet::scan(file, columns, bad);
+  if (rows.empty()) {
+    const std::string why = bad.empty()
+                                ? "the file has no rows"
+                                : fmt::format("all {} rows are bad, the first in line {}: {}",
+                                              bad.size(), bad.front().line, bad.front().reason);
     fail(ErrorKind::kUserInput, "{}: no usable row: {}", file.string(), why);
   }
   splits.files.push_back(file.string());
-  std::move(result.bad.begin(), result.bad.end(), std::back_inserter(splits.bad));
-  if (splits.format.empty()) splits.format = result.format;
-  return std::move(result.rows);
-}
-
-// What a row asks: two rows with the same question never fall on both sides of a split.
-std::string question_of(const Row& row) {
-  std::string key = row.text;
-  for (const text::Message& message : row.messages) {
-    if (message.role == "assistant") break;
-    key += message.role + '\0' + message.content + '\0';
-  }
-  return key;
+  std::move(bad.begin(), bad.end(), std::back_inserter(splits.bad));
+  if (splits.format.empty()) splits.format = rows.sources().front().format;
+  return rows;
 }
 
 // Moves a share of the rows to `valid`, at least one row and never all; both keep the file's order.
 // Rows that ask the same move together.
 void split_off_validation(Splits& splits, double share, uint64_t seed) {
-  const size_t count = splits.train.size();
+  const std::vector<RowKey>& keys = splits.train.keys();
+  const size_t count = keys.size();
   if (share <= 0.0 || count < 2) return;
-  std::unordered_map<std::string, size_t> numbers;
-  std::vector<std::vector<size_t>> groups;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t group =
-        numbers.try_emplace(question_of(splits.train[i]), groups.size()).first->second;
-    if (group == groups.size()) groups.emplace_back();
-    groups[group].push_back(i);
+  std::unordered_map<uint64_t, uint32_t> numbers;
+  std::vector<uint32_t> group_of, sizes;
+  group_of.reserve(count);
+  for (const RowKey& key : keys) {
+    const uint64_t question = key.asked != 0 ? key.asked : key.said;
+    const uint32_t group =
+        numbers.try_emplace(question, static_cast<uint32_t>(sizes.size())).first->second;
+    if (group == sizes.size()) sizes.push_back(0);
+    ++sizes[group];
+    group_of.push_back(group);
   }
   const auto wanted = std::clamp<size_t>(
       static_cast<size_t>(std::llround(share * static_cast<double>(count))), 1, count - 1);
-  std::vector<size_t> order(groups.size());
+  std::vector<size_t> order(sizes.size());
   std::iota(order.begin(), order.end(), size_t{0});
   Random(seed).shuffle(order);
-  std::vector<bool> chosen(count, false);
+  std::vector<bool> moves(sizes.size(), false);
   size_t moved = 0;
   for (const size_t group : order) {
-    const size_t size = groups[group].size();
-    if (moved + size > wanted) continue;
-    for (const size_t row : groups[group]) chosen[row] = true;
-    moved += size;
+    if (moved + sizes[group] > wanted) continue;
+    moves[group] = true;
+    moved += sizes[group];
   }
-  std::vector<Row> train;
-  for (size_t i = 0; i < count; ++i) {
-    (chosen[i] ? splits.valid : train).push_back(std::move(splits.train[i]));
-  }
-  splits.train = std::move(train);
+  std::vector<bool> marks(count);
+  for (size_t i = 0; i < count; ++i) marks[i] = moves[group_of[i]];
+  splits.valid = splits.train.chosen(marks);
+  marks.flip();
+  splits.train = splits.train.chosen(marks);
 }
 
 }  // namespace
@@ -100,10 +93,6 @@ DataFiles find_data_files(const fs::path& path) {
          files.valid.empty() && files.test.empty() ? "none of them" : "only the others");
   }
   return files;
-}
-
-Splits read_data_set(const fs::path& path, double valid_share, uint64_t seed) {
-  return read_data_set(path, Columns(), valid_share, seed);
 }
 
 Splits read_data_set(const fs::path& path, const Columns& columns, double valid_share,

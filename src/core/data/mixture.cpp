@@ -9,7 +9,6 @@
 
 #include "core/base/error.h"
 #include "core/base/random.h"
-#include "core/data/data_set.h"
 
 namespace toolkit::data {
 namespace {
@@ -35,20 +34,14 @@ MixturePart parse_part(const std::string& text, const std::string& whole) {
 }
 
 /// `count` of the rows, in their order.
-std::vector<Row> picked(std::vector<Row> rows, size_t count, Random random) {
+RowSet picked(const RowSet& rows, size_t count, Random random) {
   if (count >= rows.size()) return rows;
   std::vector<size_t> order(rows.size());
   std::iota(order.begin(), order.end(), size_t{0});
   random.shuffle(order);
-  order.resize(count);
-  std::sort(order.begin(), order.end());
-  std::vector<Row> chosen;
-  for (const size_t index : order) chosen.push_back(std::move(rows[index]));
-  return chosen;
-}
-
-void append(std::vector<Row>& all, std::vector<Row> more) {
-  std::move(more.begin(), more.end(), std::back_inserter(all));
+  std::vector<bool> marks(rows.size(), false);
+  for (size_t i = 0; i < count; ++i) marks[order[i]] = true;
+  return rows.chosen(marks);
 }
 
 }  // namespace
@@ -97,9 +90,9 @@ Splits read_mixture(const std::vector<MixturePart>& parts, const Columns& column
             ? std::clamp<size_t>(static_cast<size_t>(std::llround(fits * parts[i].weight)), 1, rows)
             : rows;
     if (mixed) mixed->push_back({.part = parts[i], .rows = rows, .used = used});
-    append(all.train, picked(std::move(own.train), used, Random(seed, kPickStream + i)));
-    append(all.valid, std::move(own.valid));
-    append(all.test, std::move(own.test));
+    all.train.append(picked(own.train, used, Random(seed, kPickStream + i)));
+    all.valid.append(own.valid);
+    all.test.append(own.test);
     std::move(own.bad.begin(), own.bad.end(), std::back_inserter(all.bad));
     std::move(own.files.begin(), own.files.end(), std::back_inserter(all.files));
     if (all.format.empty()) all.format = own.format;

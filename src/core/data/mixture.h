@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/data/chat_rows.h"
-#include "core/data/columns.h"
+#include "core/data/data_set.h"
 
 namespace toolkit::data {
 

@@ -34,10 +34,20 @@ std::string refusal(const std::string& text) {
   return "";
 }
 
-size_t rows_of(const std::vector<Row>& rows, const std::string& name) {
-  return static_cast<size_t>(std::count_if(rows.begin(), rows.end(), [&](const Row& row) {
-    return row.messages[0].content.starts_with(name);
-  }));
+std::vector<std::string> questions_of(const RowSet& rows) {
+  std::vector<std::string> questions;
+  rows.for_each([&](const Row& row) {
+    questions.push_back(row.messages[0].content);
+    return true;
+  });
+  return questions;
+}
+
+size_t rows_of(const RowSet& rows, const std::string& name) {
+  const std::vector<std::string> questions = questions_of(rows);
+  return static_cast<size_t>(
+      std::count_if(questions.begin(), questions.end(),
+                    [&](const std::string& question) { return question.starts_with(name); }));
 }
 
 }  // namespace
@@ -77,16 +87,12 @@ TEST_SUITE("unit") {
     CHECK(mixed[1].rows == 80);
     CHECK(mixed[1].used == 27);
     CHECK(splits.files.size() == 2);
-    std::set<std::string> questions;
-    for (const Row& row : splits.train) questions.insert(row.messages[0].content);
-    CHECK(questions.size() == splits.train.size());
+    const std::vector<std::string> questions = questions_of(splits.train);
+    CHECK(std::set(questions.begin(), questions.end()).size() == splits.train.size());
 
     const auto picked = [&](uint64_t seed) {
-      std::string all;
-      for (const Row& row :
-           read_mixture(parse_mixture(a + ":0.75," + b + ":0.25"), Columns(), 0, seed).train)
-        all += row.messages[0].content + ";";
-      return all;
+      return questions_of(
+          read_mixture(parse_mixture(a + ":0.75," + b + ":0.25"), Columns(), 0, seed).train);
     };
     CHECK(picked(5) == picked(5));
     CHECK(picked(5) != picked(6));

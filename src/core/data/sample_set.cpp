@@ -6,6 +6,13 @@
 
 namespace toolkit::data {
 
+SampleView SampleView::cut(int length) const {
+  if (length >= size_) return *this;
+  int supervised_count = 0;
+  for (int i = 0; i < length; ++i) supervised_count += supervised(i) ? 1 : 0;
+  return {std::span(tokens_, static_cast<size_t>(length)), supervised_count, line_};
+}
+
 SampleSet::SampleSet(std::span<const Sample> samples) {
   size_t total = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
@@ -28,6 +35,15 @@ SampleSet::SampleSet(std::span<const Sample> samples) {
 SampleSet::SampleSet(std::vector<SampleView> views, std::shared_ptr<const void> owner)
     : views_(std::move(views)) {
   owners_.push_back(std::move(owner));
+}
+
+SampleSet SampleSet::cut(int length) const {
+  SampleSet result;
+  result.owners_ = owners_;
+  for (const SampleView& view : views_)
+    if (const SampleView shorter = view.cut(length); shorter.supervised_count() > 0)
+      result.views_.push_back(shorter);
+  return result;
 }
 
 void SampleSet::append(const SampleSet& other, std::span<const int> indices) {

@@ -29,6 +29,9 @@ class SampleView {
   int supervised_count() const { return supervised_count_; }
   int line() const { return line_; }
 
+  /// Its first tokens, at most `length`.
+  SampleView cut(int length) const;
+
  private:
   const uint32_t* tokens_;
   int32_t size_, supervised_count_, line_;
@@ -50,6 +53,10 @@ class SampleSet {
   const SampleView& operator[](size_t index) const { return views_[index]; }
   auto begin() const { return views_.begin(); }
   auto end() const { return views_.end(); }
+
+  /// The samples cut to `length` tokens, without those that have nothing to learn then; the tokens
+  /// are shared.
+  SampleSet cut(int length) const;
 
   /// Adds samples of another set, in the order of `indices`, without copying tokens.
   void append(const SampleSet& other, std::span<const int> indices);

@@ -256,7 +256,10 @@ bool BatchEngine::healthy() const {
 
 BatchState BatchEngine::state() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->published;
+  BatchState state = impl_->published;
+  state.waiting += static_cast<int>(impl_->arrived.size());
+  if (impl_->in_flight == 0) state.tokens_per_second = 0.0;
+  return state;
 }
 
 const LanguageModel& BatchEngine::model() const {

@@ -89,6 +89,8 @@ TEST_SUITE("unit") {
     const BatchState state = state_after(engine, 6);
     CHECK(state.generated_tokens == 72);
     CHECK(state.prompt_tokens == 6 * 9 + 4 * 15);
+    CHECK(state.running + state.waiting == 0);
+    CHECK(state.tokens_per_second == 0.0);  // nothing runs
   }
 
   TEST_CASE("a seed says the same alone and among others, whatever adapters they use") {

@@ -59,9 +59,7 @@ TEST_SUITE("reference") {
     }
     CHECK(embedder->embed({}).empty());
   }
-}
 
-TEST_SUITE("unit") {
   TEST_CASE("a language model's texts have vectors of length 1 whatever they are computed with") {
     if (!installed(models::sample_models())) return;
     CHECK_FALSE(is_text_encoder("sample://smollm2-135m"));

@@ -24,9 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSetHere[] = {"model", "data",   "output", "method",      "seed",
                                     "steps", "epochs", "resume", "resume-from", "dry-run"};
-// The best rate of full fine-tuning is about a tenth of LoRA's (Schulman et al. 2025, "LoRA Without
-// Regret").
-constexpr double kFullRateShare = 0.1;
 
 void check_methods(const Config& config, const Json& fields) {
   const Json* field = trials::find_field(fields, "method");
@@ -61,9 +58,6 @@ std::vector<std::string> assignments_for(const Config& config, const std::string
 Settings settings_for(const Config& config, const std::string& method, const Json& fields) {
   Settings settings = trials::fixed_settings(config.settings, assignments_for(config, method),
                                              fields, kSetHere, "compare");
-  if (const Json* rate = trials::find_field(fields, "learning-rate"); method == "full" && rate)
-    settings.try_emplace("learning-rate",
-                         fmt::format("{:g}", rate->at("default").get<double>() * kFullRateShare));
   for (const char* name : {"save-every", "sample"})
     if (trials::find_field(fields, name)) settings.try_emplace(name, "0");
   settings["model"] = config.model;

@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/progress.h"
+#include "core/data/data_set.h"
 #include "core/data/packing.h"
 
 namespace toolkit::data_check {
@@ -37,13 +38,13 @@ void measure_tokens(const data::Row& row, const data::Sample& sample, int max_le
   if (learned > 0 && learned <= kOneTokenAnswer) ++split.one_token_rows;
 }
 
-// Measures the rows and drops those that the template refuses.
-void measure(std::vector<data::Row>& rows, int max_length, const Tokenize& tokenize, bool quiet,
-             SplitSurvey& split) {
+// Measures the rows; those that the template refuses are not in what it returns.
+data::RowSet measure(const data::RowSet& rows, int max_length, const Tokenize& tokenize, bool quiet,
+                     SplitSurvey& split) {
   Progress progress("reading " + split.name, static_cast<int64_t>(rows.size()), quiet || !tokenize);
-  std::vector<data::Row> usable;
-  int64_t done = 0;
-  for (data::Row& row : rows) {
+  std::vector<bool> usable;
+  rows.for_each([&](const data::Row& row) {
+    usable.push_back(false);
     try {
       if (tokenize) {
         measure_tokens(row, tokenize(row), max_length, split);
@@ -51,18 +52,18 @@ void measure(std::vector<data::Row>& rows, int max_length, const Tokenize& token
         split.lengths.push_back(characters_of(row));
       }
       split.messages += static_cast<int>(row.messages.size());
-      usable.push_back(std::move(row));
+      usable.back() = true;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInternal) throw;
       split.bad.push_back({split.file, row.line, error.what()});
     }
-    if (++done % 64 == 0) progress.update(done);
-  }
+    if (usable.size() % 64 == 0) progress.update(static_cast<int64_t>(usable.size()));
+    return true;
+  });
   progress.finish();
-  rows = std::move(usable);
-  split.rows = static_cast<int>(rows.size());
   std::stable_sort(split.bad.begin(), split.bad.end(),
                    [](const data::BadRow& a, const data::BadRow& b) { return a.line < b.line; });
+  return rows.chosen(usable);
 }
 
 std::vector<PackingSurvey> pack_at_common_lengths(const std::vector<int>& lengths, int max_length) {
@@ -100,22 +101,23 @@ Survey make_survey(const std::string& path, const data::Columns& columns, int ma
   survey.path = path;
   survey.tokens = static_cast<bool>(tokenize);
   survey.max_length = max_length;
-  std::vector<std::vector<data::Row>> rows;
+  std::vector<data::RowSet> usable;
   for (const auto& [name, file] :
        {std::pair{"train", files.train}, {"valid", files.valid}, {"test", files.test}}) {
     if (file.empty()) continue;
-    data::ReadResult result = data::read_rows(file, columns);
     SplitSurvey split;
     split.name = files.train == path ? "rows" : name;
     split.file = file.string();
-    split.format = result.format;
-    split.bad = std::move(result.bad);
-    measure(result.rows, max_length, tokenize, quiet, split);
+    const data::RowSet rows = data::RowSet::scan(file, columns, split.bad);
+    if (!rows.empty()) split.format = rows.sources().front().format;
+    usable.push_back(measure(rows, max_length, tokenize, quiet, split));
+    split.rows = static_cast<int>(usable.back().size());
     survey.splits.push_back(std::move(split));
-    rows.push_back(std::move(result.rows));
   }
-  survey.duplicates = data::find_duplicates(rows);
-  survey.leaks = data::find_leaks(rows);
+  std::vector<std::span<const data::RowKey>> keys;
+  for (const data::RowSet& rows : usable) keys.emplace_back(rows.keys());
+  survey.duplicates = data::find_duplicates(keys);
+  survey.leaks = data::find_leaks(keys);
   if (survey.tokens) survey.packing = pack_at_common_lengths(survey.splits[0].lengths, max_length);
   return survey;
 }

@@ -5,7 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
-#include "core/data/chat_rows.h"
+#include "core/data/data_set.h"
 #include "core/data/samples.h"
 #include "engine/language_model.h"
 #include "engine/measure/choose_compute.h"

@@ -44,7 +44,7 @@ nlohmann::json run_command(Config& config, const cli::Context& context) {
                                      .resume = config.resume || !config.resume_from.empty()})
                        .log;
   try {
-    Prepared prepared = prepare(config);
+    Prepared prepared = prepare(config, context.quiet);
     if (talk) fmt::print(stderr, "{}", plan_page(prepared));
     const Result result = run(std::move(prepared), *log, context.quiet, processes);
     if (talk) fmt::print("{}", to_page(config, result));

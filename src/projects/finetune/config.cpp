@@ -8,6 +8,10 @@
 
 namespace toolkit::finetune {
 
+namespace {
+constexpr double kLeastRate = 1e-9;
+}
+
 Fields describe(Config& c) {
   Fields fields;
   describe_input(c, fields);
@@ -24,6 +28,10 @@ void check(const Config& config) {
   check_fields(describe(copy));
   check_objective(config);
   check_method(config);
+  if (config.learning_rate != kAutoRate && config.learning_rate < kLeastRate)
+    fail(ErrorKind::kUserInput,
+         "--learning-rate {}: expected {} to 10, or -1 for the rate of objective and method",
+         config.learning_rate, kLeastRate);
   if (config.layers == 0)
     fail(ErrorKind::kUserInput,
          "--layers 0 would train nothing; give a number from 1, or -1 for all layers");

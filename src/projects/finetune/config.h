@@ -9,6 +9,8 @@ namespace toolkit::finetune {
 
 /// What the word auto is in a number of Config.
 constexpr int kAuto = 0;
+/// The learning rate that stands for the one of objective and method.
+constexpr double kAutoRate = -1;
 
 /// Settings of `mlx-toolkit finetune`. Defaults are what the field found to work for LoRA.
 struct Config {
@@ -32,7 +34,7 @@ struct Config {
   double neftune = 0.0;
   double label_smoothing = 0.0;
 
-  double learning_rate = 2e-4;
+  double learning_rate = kAutoRate;
   std::string schedule = "cosine";
   double warmup = 0.05;
   double decay_share = 0.1;

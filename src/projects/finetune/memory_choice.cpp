@@ -160,20 +160,6 @@ std::vector<Candidate> methods_for(const Candidate& asked, const PlanInput& inpu
   return list;
 }
 
-/// Rows cut to `length`; without those that have nothing to learn then.
-data::SampleSet cut_rows(const data::SampleSet& samples, int length) {
-  std::vector<data::Sample> cut;
-  for (const data::SampleView& view : samples) {
-    data::Sample sample{.ids = {}, .supervised = {}, .truncated = false, .line = view.line()};
-    for (int i = 0; i < std::min(length, view.size()); ++i) {
-      sample.ids.push_back(view.id(i));
-      sample.supervised.push_back(view.supervised(i));
-    }
-    if (sample.supervised_count() > 0) cut.push_back(std::move(sample));
-  }
-  return data::SampleSet(cut);
-}
-
 std::optional<Candidate> shorter_rows(Search& search, const Candidate& last,
                                       const data::SampleSet& samples) {
   if (learns_from_pairs(last.config)) return std::nullopt;  // a pair cut before it differs is none
@@ -181,7 +167,7 @@ std::optional<Candidate> shorter_rows(Search& search, const Candidate& last,
   const auto learned = static_cast<double>(samples.supervised_tokens());
   for (int length = (whole - 1) / kLengthStep * kLengthStep; length >= kLengthStep;
        length -= kLengthStep) {
-    const data::SampleSet cut = cut_rows(samples, length);
+    const data::SampleSet cut = samples.cut(length);
     const double kept = cut.empty() ? 0 : static_cast<double>(cut.supervised_tokens()) / learned;
     if (kept < kLearnedShare) return std::nullopt;
     const auto longer = std::count_if(samples.begin(), samples.end(),

@@ -102,9 +102,6 @@ void check_method(const Config& config) {
     fail(ErrorKind::kUserInput,
          "--rank auto looks at the gradients of --objective sft; with {} give a number, such as 16",
          config.objective);
-  if (config.rank == kAuto && !config.rslora && config.alpha != Config{}.alpha)
-    fail(ErrorKind::kUserInput,
-         "--rank auto sets --alpha to twice the rank; leave --alpha out, or give a --rank");
   engine::module_patterns(config.targets);
   engine::module_patterns(config.exclude);
   engine::rank_rules(config.ranks);

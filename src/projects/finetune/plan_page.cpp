@@ -4,7 +4,7 @@
 
 #include "core/base/json.h"
 #include "core/files/disk_space.h"
-#include "core/platform/hardware.h"
+#include "engine/measure/device_memory.h"
 
 namespace toolkit::finetune {
 
@@ -53,7 +53,7 @@ nlohmann::json plan_json(const Prepared& run) {
                {"planned_parts", parts_json(run.memory.plan)},
                {"asked_bytes", run.memory.asked.total()},
                {"memory_limit_bytes", nullptr},
-               {"available_bytes", platform::available_memory_bytes()},
+               {"available_bytes", engine::available_bytes()},
                {"compute", tensor::compute_name(run.memory.compute)},
                {"changes", changes_json(run.memory.changes)},
                {"settings", Json::parse(fields_to_json(describe(settings)))},

@@ -4,8 +4,8 @@
 
 #include "core/base/error.h"
 #include "core/files/disk_space.h"
-#include "core/platform/hardware.h"
 #include "engine/measure/choose_compute.h"
+#include "engine/measure/device_memory.h"
 #include "projects/finetune/automatic.h"
 #include "projects/finetune/data_sets.h"
 
@@ -38,11 +38,11 @@ void note_rows(const TokenizedSet& set, const std::string& name, size_t rows, Pr
                                     set.unsupervised, rows, name));
 }
 
-void make_tokens(Prepared& run) {
-  const auto set_of = [&](const std::vector<data::Row>& rows, const std::string& name) {
-    const TokenizedSet set = tokenize(rows, name, run.opened.model, run.config);
+void make_tokens(Prepared& run, bool quiet) {
+  const auto set_of = [&](const data::RowSet& rows, const std::string& name) {
+    const TokenizedSet set = tokenize(rows, name, run.opened.model, run.config, quiet);
     note_rows(set, name, rows.size(), run);
-    return data::SampleSet(set.samples);
+    return set.samples;
   };
   run.notes = run.notes_of_rows;
   run.truncated_rows = run.unsupervised_rows = 0;
@@ -56,18 +56,16 @@ void make_tokens(Prepared& run) {
 /// The highest rank for which nothing else has to change; else the lowest.
 MemoryChoice choose_with_rank(Config config, const PlanInput& input, int64_t limit) {
   for (config.rank = kMostRank; config.rank > kLeastRank; config.rank /= 2) {
-    set_automatic_alpha(config);
     const int64_t planned =
         plan_memory(input.blank.config(), training_needs(config, input)).total();
     if (limit <= 0 || planned <= limit) break;
   }
-  set_automatic_alpha(config);
   return choose_for_memory(config, input, limit);
 }
 
 }  // namespace
 
-Prepared prepare(const Config& config) {
+Prepared prepare(const Config& config, bool quiet) {
   check(config);
   std::vector<std::string> notes;
   data::Splits splits = read_rows(config, notes);
@@ -82,10 +80,10 @@ Prepared prepare(const Config& config) {
   check_length(run.config, run.opened.config);
   const bool length_open = config.max_length == kAuto;
   if (length_open) run.config.max_length = longest_length(run.opened.config);
-  make_tokens(run);
+  make_tokens(run, quiet);
   if (length_open) {
     run.config.max_length = automatic_length(run.train, run.opened.config);
-    make_tokens(run);
+    make_tokens(run, quiet);
   }
   run.open_rank = config.rank == kAuto && config.method != "full";
   if (config.batch_tokens == kAuto) run.config.batch_tokens = automatic_batch(run.train);
@@ -101,12 +99,14 @@ Prepared prepare(const Config& config) {
                              : choose_for_memory(run.config, input, limit);
   const int length = run.config.max_length;
   run.config = run.memory.config;
-  if (run.config.max_length != length) make_tokens(run);
+  if (run.config.learning_rate == kAutoRate)
+    run.config.learning_rate = default_learning_rate(run.config);
+  if (run.config.max_length != length) make_tokens(run, quiet);
   for (const SettingChange& change : run.memory.changes)
     run.notes.push_back(fmt::format("--memory-limit {}: --{} {} instead of {}: {}",
                                     config.memory_limit, change.setting, change.to, change.from,
                                     change.why));
-  if (!config.dry_run) check_memory(run.memory, input, platform::available_memory_bytes());
+  if (!config.dry_run) check_memory(run.memory, input, engine::available_bytes());
   return run;
 }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/data/chat_rows.h"
+#include "core/data/data_set.h"
 #include "core/data/sample_set.h"
 #include "engine/language_model.h"
 #include "projects/finetune/config.h"
@@ -25,7 +25,7 @@ struct Prepared {
 };
 
 /// Checks the settings, reads the rows, opens the model, makes tokens and plans the memory. Throws
-/// Error(kUserInput | kNotFound | kOutOfMemory ...) with what would work.
-Prepared prepare(const Config& config);
+/// Error(kUserInput | kNotFound | kOutOfMemory ...) with what would work. `quiet`: no progress.
+Prepared prepare(const Config& config, bool quiet = true);
 
 }  // namespace toolkit::finetune

@@ -69,7 +69,6 @@ void choose_rank(Prepared& prepared, models::Decoder& model, const engine::Batch
       engine::propose_rank(model, branch_options(config), batches, most,
                            {.checkpoint_layers = config.checkpoint_layers});
   config.rank = proposal.rank;
-  set_automatic_alpha(config);
   result.notes.push_back(fmt::format(
       "--rank auto: the gradients of {} batches have {:.1f} effective directions in a layer on "
       "average, so the rank is {} (of {} to {})",
@@ -249,7 +248,7 @@ Result run(Prepared prepared, report::RunLog& log, bool quiet,
 
 Result run(const Config& config, report::RunLog& log, bool quiet,
            const distributed::ProcessGroup& processes) {
-  return run(prepare(config), log, quiet, processes);
+  return run(prepare(config, quiet), log, quiet, processes);
 }
 
 nlohmann::json to_json(const Result& result) {

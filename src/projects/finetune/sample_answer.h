@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/data/chat_rows.h"
+#include "core/data/data_set.h"
 #include "engine/language_model.h"
 #include "projects/finetune/run.h"
 

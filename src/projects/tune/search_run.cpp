@@ -51,6 +51,14 @@ void leave_out_what_costs(const Json& fields, Settings& settings) {
   }
 }
 
+/// Every fifth trial is left to chance: a process that trusts its first trials too much would stay
+/// where they were good (the epsilon-greedy rule with which Bull 2011, "Convergence Rates of
+/// Efficient Global Optimization Algorithms", proves that the search does not get stuck).
+bool guards(size_t index) {
+  constexpr size_t kEvery = 5, kFirst = 9;
+  return index >= kFirst && (index - kFirst) % kEvery == 0;
+}
+
 search::Point next_point(const Search& search) {
   const Config& config = search.config;
   const auto seed = static_cast<uint64_t>(config.seed);
@@ -59,7 +67,7 @@ search::Point next_point(const Search& search) {
     search::Point point = default_point(search.space, search.fields);
     if (!point.empty()) return point;
   }
-  if (config.method == "random")
+  if (config.method == "random" || guards(index))
     return search::propose_random(search.space, static_cast<int64_t>(index), seed);
   const auto seen = observations(search.trials, search.schedule);
   return search::propose(search.space, seen, {.seed = seed});

@@ -150,11 +150,18 @@ search::Space read_space(const std::string& file, const std::vector<std::string>
 
 search::Point default_point(const search::Space& space, const Json& finetune_fields) {
   search::Point point(space.size());
+  const search::Point middle = space.from_unit(std::vector<double>(space.size(), 0.5));
   for (size_t i = 0; i < space.size(); ++i) {
     const Json* field = trials::find_field(finetune_fields, space.dimensions()[i].name);
     const Json value = field ? field->value("default", Json()) : Json();
     const Json& one = value.is_array() && value.size() == 1 ? value[0] : value;
-    if (!space.parse(i, one.is_string() ? one.get<std::string>() : one.dump(), point[i])) return {};
+    // -1: finetune chooses, but the process of the search needs a number.
+    const Dimension& dimension = space.dimensions()[i];
+    if (one.is_number() && one.get<double>() == -1 && dimension.kind == Dimension::Kind::kReal &&
+        dimension.low > -1)
+      point[i] = middle[i];
+    else if (!space.parse(i, one.is_string() ? one.get<std::string>() : one.dump(), point[i]))
+      return {};
   }
   return point;
 }

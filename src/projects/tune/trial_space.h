@@ -33,7 +33,8 @@ search::Space read_space(const std::string& file, const std::vector<std::string>
                          const Settings& fixed, const Json& finetune_fields,
                          const ModelLimits& limits = {});
 
-/// The point of finetune's own defaults; empty if one of them is not in the space.
+/// The point of finetune's own defaults, the middle of a range where finetune chooses the number
+/// itself (-1); empty if one of them is not in the space.
 search::Point default_point(const search::Space& space, const Json& finetune_fields);
 
 /// The settings of a point.

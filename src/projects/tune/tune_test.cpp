@@ -296,6 +296,15 @@ TEST_SUITE("unit") {
     CHECK(read_space("", {"learning_rate"}, {}, bench.fields()).size() == 1);
   }
 
+  TEST_CASE("tune: where finetune chooses the number the first trial has the middle of the range") {
+    const Json fields = Json::parse(R"([{"name": "learning-rate", "type": "number", "default": -1,
+      "choices": [], "minimum": -1, "maximum": 10}])");
+    const search::Space space = read_space("", {}, {}, fields);
+    const search::Point point = default_point(space, fields);
+    REQUIRE(point.size() == 1);
+    CHECK(point[0] == doctest::Approx(std::sqrt(5e-5 * 1e-3)));
+  }
+
   TEST_CASE("tune: the usual space offers what the model can take") {
     const std::string fields = R"([{"name": "rank", "type": "integer", "choices": [], "default": 8},
       {"name": "layers", "type": "integer", "choices": [], "default": -1}])";
