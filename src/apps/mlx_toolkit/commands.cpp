@@ -9,6 +9,7 @@
 #include "projects/generate/command.h"
 #include "projects/inspect/command.h"
 #include "projects/launch/command.h"
+#include "projects/serve/command.h"
 #include "projects/track/command.h"
 #include "projects/tune/command.h"
 
@@ -19,12 +20,13 @@
 std::vector<toolkit::cli::Command> all_commands() {
   namespace tk = toolkit;
   return {
-      tk::finetune::finetune_command(),   tk::launch::launch_command(),
-      tk::tune::tune_command(),           tk::compare::compare_command(),
-      tk::generate::generate_command(),   tk::generate::chat_command(),
-      tk::evaluate::evaluate_command(),   tk::export_model::fuse_command(),
-      tk::export_model::export_command(), tk::track::runs_command(),
-      tk::data_check::data_command(),     tk::inspect::models_command(),
-      tk::inspect::doctor_command(),      tk::bench::bench_command(),
+      tk::finetune::finetune_command(), tk::launch::launch_command(),
+      tk::tune::tune_command(),         tk::compare::compare_command(),
+      tk::generate::generate_command(), tk::generate::chat_command(),
+      tk::serve::serve_command(),       tk::evaluate::evaluate_command(),
+      tk::export_model::fuse_command(), tk::export_model::export_command(),
+      tk::track::runs_command(),        tk::data_check::data_command(),
+      tk::inspect::models_command(),    tk::inspect::doctor_command(),
+      tk::bench::bench_command(),
   };
 }

@@ -8,6 +8,7 @@
 #include "core/base/paths.h"
 #include "mlx/utils.h"
 #include "models/decoder.h"
+#include "models/parameter_count.h"
 
 namespace toolkit::inspect {
 
@@ -25,20 +26,6 @@ std::string weight_text(const checkpoint::ModelFiles& files) {
     return name.str();
   }
   return "unknown";
-}
-
-int64_t parameters_of(const models::DecoderConfig& config) {
-  const int64_t hidden = config.hidden_size, inner = config.intermediate_size,
-                head = config.head_dim;
-  const int64_t query = config.num_heads * head, key = config.num_kv_heads * head;
-  int64_t layer = hidden * (query + 2 * key) + query * hidden + 3 * hidden * inner + 2 * hidden;
-  if (config.attention_bias) layer += query + 2 * key;
-  if (config.output_bias) layer += hidden;
-  if (config.mlp_bias) layer += 2 * inner + hidden;
-  if (config.query_key_norm) layer += 2 * head;
-  if (config.post_norms) layer += 2 * hidden;
-  const int64_t embedding = int64_t{config.vocabulary_size} * hidden;
-  return embedding * (config.tied_embeddings ? 1 : 2) + config.num_layers * layer + hidden;
 }
 
 std::string millions(int64_t count) {
@@ -60,7 +47,7 @@ ModelCard describe_model(const checkpoint::ModelFiles& files) {
           .kv_heads = config.num_kv_heads,
           .vocabulary = config.vocabulary_size,
           .context = config.max_positions,
-          .parameters = parameters_of(config),
+          .parameters = models::parameter_count(config),
           .size_bytes = files.size_bytes(),
           .tokenizer = files.tokenizer_json().has_value(),
           .chat_template = files.chat_template().has_value()};

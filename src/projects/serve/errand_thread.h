@@ -1,0 +1,57 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace toolkit::serve {
+
+/// One thread that does one thing after another: what takes long and must not hold up answers. What
+/// still waits at the end is dropped.
+class ErrandThread {
+ public:
+  explicit ErrandThread(size_t most_waiting) : most_waiting_(most_waiting) {
+    thread_ = std::thread([this] { work(); });
+  }
+  ~ErrandThread() {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  /// False if too many wait already. `errand` must not throw.
+  bool add(std::function<void()> errand) {
+    const std::lock_guard lock(mutex_);
+    if (ending_ || waiting_.size() >= most_waiting_) return false;
+    waiting_.push_back(std::move(errand));
+    changed_.notify_all();
+    return true;
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+      if (ending_) return;
+      const std::function<void()> errand = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      errand();
+      lock.lock();
+    }
+  }
+
+  size_t most_waiting_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> waiting_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace toolkit::serve

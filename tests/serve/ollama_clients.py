@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Ollama's own program and its Python client, with OLLAMA_HOST at our server."""
+
+import json
+import os
+import subprocess
+import sys
+
+from served import Served, check, enter_clients, find_ollama, has_encoder, has_sample, skip
+
+enter_clients("ollama")
+import ollama  # noqa: E402
+
+NAME = "smollm2:135m"
+GREEDY = {"temperature": 0, "num_predict": 16}
+
+
+def python_client(url: str) -> None:
+    client = ollama.Client(host=url)
+    check(NAME in [model.model for model in client.list().models], "list has the model under Ollama's name")
+    messages = [{"role": "user", "content": "Name a colour."}]
+    whole = client.chat(model=NAME, messages=messages, options=GREEDY)
+    pieces = [part.message.content for part in client.chat(model=NAME, messages=messages, options=GREEDY, stream=True)]
+    check("".join(pieces) == whole.message.content and len(pieces) > 2, "a streamed chat says what a whole one says")
+    check(whole.eval_count > 0 and whole.eval_duration > 0 and whole.prompt_eval_count > 0, "counts and durations")
+    made = client.generate(model=NAME, prompt="Say yes.", options=GREEDY)
+    check(made.done_reason in ("stop", "length") and made.response, "generate")
+    schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 0, "maximum": 150}}, "required": ["age"],
+              "additionalProperties": False}
+    answer = client.chat(model=NAME, messages=messages, format=schema, options={"temperature": 0, "num_predict": 60})
+    check(isinstance(json.loads(answer.message.content)["age"], int), "an answer that obeys a schema")
+    shown = client.show(NAME)
+    check(shown.details.family == "llama" and "completion" in shown.capabilities, "show")
+    check(client.ps().models[0].model == NAME, "ps")
+    if has_encoder():
+        vectors = client.embed(model="all-minilm-l6:v2", input=["a", "b"]).embeddings
+        check(len(vectors) == 2 and len(vectors[0]) == 384, "embed")
+    try:
+        client.chat(model="none", messages=messages)
+    except ollama.ResponseError as error:
+        check(error.status_code == 404, "an unknown model is 404")
+
+
+def program(binary: str, server: Served) -> None:
+    environment = server.environment | {"OLLAMA_HOST": server.url, "HOME": str(server.folder)}
+
+    def run(*words: str, status: int = 0) -> str:
+        done = subprocess.run([binary, *words], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=120)
+        check(done.returncode == status, f"ollama {' '.join(words)}")
+        return done.stdout + done.stderr
+
+    check(NAME in run("list"), "ollama list shows the model")
+    check(run("run", NAME, "Say one word.").strip() != "", "ollama run answers")
+    check("llama" in run("show", NAME), "ollama show describes it")
+    check(NAME in run("ps"), "ollama ps shows it loaded")
+    check("cannot be deleted" in run("rm", NAME, status=1), "ollama rm of a model that is not the server's is refused")
+    run("stop", NAME)
+    check("error" in run("pull", "registry.example:5000/library/none", status=1).lower(), "a pull from elsewhere is refused")
+
+
+if not has_sample():
+    skip("no sample model; run scripts/setup")
+ollama_binary = find_ollama()
+os.environ.pop("OLLAMA_HOST", None)
+with Served(sys.argv[1]) as running:  # loaded when asked for
+    python_client(running.url)
+    program(ollama_binary, running)

