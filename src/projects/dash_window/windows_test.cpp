@@ -28,8 +28,9 @@ QApplication& application() {
   static char name[] = "test";
   static char* argv[] = {name, nullptr};
   if (!std::getenv("QT_QPA_PLATFORM")) ::setenv("QT_QPA_PLATFORM", DASH_PLATFORM, 1);
-  static QApplication made(argc, argv);
-  return made;
+  // Never destroyed: after main its pointing devices would look for a list of Qt that is gone.
+  static auto* made = new QApplication(argc, argv);
+  return *made;
 }
 
 struct Home {
