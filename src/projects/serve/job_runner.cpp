@@ -274,6 +274,10 @@ void JobRunner::end(FineTuningJob job, const Json& result, int status) {
     if (error.is_object() && error.contains("message") && error["message"].is_string())
       job.error = error["message"].get<std::string>();
   }
+  // A client knows its files by what they are, not where they lie.
+  const std::string folder = (store_.job_folder(job.id) / "").string();
+  for (size_t at; (at = job.error.find(folder)) != std::string::npos;)
+    job.error.erase(at, folder.size());
   store_.save(job);
   store_.add_event(job.id, job.error, "error");
 }

@@ -117,9 +117,10 @@ TEST_SUITE("unit") {
     const FineTuningJob failing = job_with_file(store);
     {
       JobRunner runner(
-          store, {.program = program(folder, "echo 'error: train.jsonl:1: no row' >&2; exit 2\n"),
-                  .finished = {}});
-      CHECK(wait_for_end(store, failing.id).error == "train.jsonl:1: no row");
+          store,
+          {.program = program(folder, "echo \"error: $5/train.jsonl:1: no row\" >&2; exit 2\n"),
+           .finished = {}});
+      CHECK(wait_for_end(store, failing.id).error == "data/train.jsonl:1: no row");
     }
     const FineTuningJob endless = job_with_file(store);
     JobRunner runner(store, {.program = program(folder, "exec sleep 60\n"), .finished = {}});

@@ -70,13 +70,14 @@ std::string ollama_name_of(const std::string& name) {
 
 std::vector<ServedModel> installed_models() {
   std::vector<ServedModel> found;
-  for (const models::SampleModel& sample : models::sample_models())
-    if (!sample.path.empty())
-      found.push_back({.name = sample.name,
-                       .ollama_name = ollama_name_of(sample.name),
-                       .base = sample.name,
-                       .origin = ServedModel::Origin::kSample,
-                       .created = changed_at(sample.path)});
+  for (const auto& samples : {models::sample_models(), models::sample_encoders()})
+    for (const models::SampleModel& sample : samples)
+      if (!sample.path.empty())
+        found.push_back({.name = sample.name,
+                         .ollama_name = ollama_name_of(sample.name),
+                         .base = sample.name,
+                         .origin = ServedModel::Origin::kSample,
+                         .created = changed_at(sample.path)});
   try {
     const auto layout = model_store::default_layout();
     if (!model_store::store_is_there(layout)) return found;

@@ -32,6 +32,13 @@ void read_options(const Members& body, TextRequest& request) {
 
 }  // namespace
 
+std::string read_ollama_model(const Members& body) {
+  std::string name = body.text("model").value_or("");
+  if (name.empty()) name = body.text("name").value_or("");
+  if (name.empty()) body.refuse("model", "a text");
+  return name;
+}
+
 void read_ollama_common(const Members& body, TextRequest& request) {
   request.model = body.need_text("model");
   request.stream = body.boolean("stream").value_or(true);

@@ -4,6 +4,7 @@
 #include "projects/serve/api_error.h"
 #include "projects/serve/ollama_answer.h"
 #include "projects/serve/routes.h"
+#include "projects/serve/text_request.h"
 
 namespace toolkit::serve {
 
@@ -82,9 +83,7 @@ std::string modelfile(const ServedModel& model) {
 void show(const Call& call) {
   const OrderedJson json = json_body(call);
   const Members body(json);
-  const std::string name = body.text("model").value_or(body.text("name").value_or(""));
-  if (name.empty()) body.refuse("model", "a text");
-  const ServedModel model = call.service.names.find(name);
+  const ServedModel model = call.service.names.find(read_ollama_model(body));
   const ModelDetails details = call.service.details.of(model);
   if (!details.fault.empty()) throw ApiError(500, details.fault);
   const std::string& family = details.family;

@@ -10,19 +10,13 @@
 #include "projects/serve/api_error.h"
 #include "projects/serve/ollama_answer.h"
 #include "projects/serve/routes.h"
+#include "projects/serve/text_request.h"
 
 namespace toolkit::serve {
 
 namespace {
 
 namespace store = model_store;
-
-/// The model of "model", or of "name" as older clients have it.
-std::string model_of(const Members& body) {
-  const std::string name = body.text("model").value_or(body.text("name").value_or(""));
-  if (name.empty()) body.refuse("model", "a text");
-  return name;
-}
 
 /// "smollm2:135m", "hf.co/org/model", "hf://...", "ollama://..." as a name of the store. Only hosts
 /// that the operator allows are asked: a client must not send this server about the network.
@@ -88,7 +82,7 @@ void fetch(const store::ModelName& name, LineStream& lines,
 void pull(const Call& call) {
   const OrderedJson json = json_body(call);
   const Members body(json);
-  const store::ModelName name = pulled_name(call.service.config, model_of(body));
+  const store::ModelName name = pulled_name(call.service.config, read_ollama_model(body));
   const bool stream = body.boolean("stream").value_or(true);
   const bool taken = call.service.errands.add([call, name, stream] {
     LineStream lines(call.exchange, stream);
@@ -107,7 +101,7 @@ void pull(const Call& call) {
 
 void remove(const Call& call) {
   const OrderedJson json = json_body(call);
-  const ServedModel model = call.service.names.find(model_of(Members(json)));
+  const ServedModel model = call.service.names.find(read_ollama_model(Members(json)));
   using Origin = ServedModel::Origin;
   if (model.origin == Origin::kFineTuned) {
     call.service.pool.unload(model);

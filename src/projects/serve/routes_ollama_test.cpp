@@ -74,6 +74,8 @@ TEST_SUITE("unit") {
     CHECK(show["details"]["family"] == "llama");
     CHECK(contains(show["modelfile"], "ADAPTER"));
     CHECK(show["capabilities"][0] == "completion");
+    // Ollama's own program sends both.
+    CHECK(served.post("/api/show", {{"model", ""}, {"name", "tiny"}}).status == 200);
     CHECK(served.get("/").body == "Ollama is running");
     CHECK(served.get("/api/version").json().contains("version"));
   }

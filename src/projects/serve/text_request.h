@@ -58,6 +58,8 @@ void read_openai_sampling(const Members& body, TextRequest& request);
 /// Body of POST /api/chat and what /api/generate has in common with it (model, format, options,
 /// stream).
 TextRequest read_ollama_chat(const OrderedJson& body);
+/// The model of "model", or of "name", where Ollama's own program has it. Throws ApiError(400).
+std::string read_ollama_model(const Members& body);
 void read_ollama_common(const Members& body, TextRequest& request);
 
 }  // namespace toolkit::serve
