@@ -57,12 +57,13 @@ TEST_CASE("runners by their words") {
 
 #ifdef __linux__
 TEST_CASE("runners are found in /proc with their processor time") {
+  using namespace std::string_literals;
   testing::TestingFolder folder;
-  folder.write("proc/42/cmdline", std::string("ollama\0runner\0--model\0/m/sha256-ab\0--port\0"
-                                              "4567\0",
-                                              50));
+  folder.write("proc/42/cmdline",
+               "ollama\0runner\0--model\0/m/sha256-ab\0--port\0"
+               "4567\0"s);
   folder.write("proc/42/stat", "42 (oll) ama) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0\n");
-  folder.write("proc/43/cmdline", std::string("bash\0", 5));
+  folder.write("proc/43/cmdline", "bash\0"s);
   folder.write("proc/self/cmdline", "x");
   const auto runners = find_runners(folder.path);
   REQUIRE(runners.size() == 1);
