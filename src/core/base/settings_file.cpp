@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/base/atomic_file.h"
+#include "core/base/error.h"
+#include "core/base/nearest.h"
+#include "core/base/paths.h"
+
 namespace toolkit {
+
+namespace fs = std::filesystem;
 
 namespace {
 
-std::string with_underscores(std::string key) {
-  std::replace(key.begin(), key.end(), '-', '_');
-  return key;
-}
+constexpr size_t kFileBytes = 1 << 20;
 
 /// Double quotes and JSON's escapes are YAML too; plain words stay plain.
 std::string yaml_text(const std::string& value) {
@@ -53,7 +57,7 @@ Line parse_line(const std::string& text) {
   std::string key(rest.substr(0, colon));
   key.erase(key.find_last_not_of(" '\"") + 1);
   key.erase(0, key.find_first_not_of("'\""));
-  line.key = with_underscores(key);
+  line.key = setting_key(key);
   return line;
 }
 
@@ -102,9 +106,34 @@ std::string joined(const std::vector<Line>& lines) {
 
 }  // namespace
 
+fs::path suite_settings_file() {
+  return home_folder() / "config.yaml";
+}
+
+std::string settings_text(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error) ? read_file(path, kFileBytes) : "";
+}
+
+std::string setting_key(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+const Field& find_setting(const Fields& fields, const std::string& key,
+                          const std::string& listing) {
+  std::vector<std::string> known;
+  for (const Field& field : fields) {
+    if (setting_key(field.name) == setting_key(key)) return field;
+    known.push_back(setting_key(field.name));
+  }
+  fail(ErrorKind::kUserInput, "unknown setting '{}'.{} `{}` lists them", key,
+       did_you_mean(setting_key(key), known), listing);
+}
+
 std::string edited_yaml(const std::string& text, const std::string& section, const Field& field) {
   std::vector<Line> lines = parse_lines(text);
-  const std::string key = with_underscores(field.name);
+  const std::string key = setting_key(field.name);
   size_t begin = 0, end = lines.size(), indent = 0;
   if (!section.empty()) {
     while (begin < lines.size() && !(lines[begin].indent == 0 && lines[begin].key == section))
@@ -133,6 +162,28 @@ std::string edited_yaml(const std::string& text, const std::string& section, con
   }
   lines.insert(lines.begin() + static_cast<long>(end), parse_line(setting));
   return joined(lines);
+}
+
+void write_setting(const fs::path& path, const std::string& section, const Field& field,
+                   const Fields& read_back) {
+  const std::string after = edited_yaml(settings_text(path), section, field);
+  // Read back: a file that was written in some unusual way is better left alone.
+  std::string complaint;
+  try {
+    read_yaml_text(after, shown_path(path), section, read_back);
+  } catch (const Error& error) {
+    complaint = error.what();
+  }
+  const auto same = std::find_if(read_back.begin(), read_back.end(),
+                                 [&](const Field& one) { return one.name == field.name; });
+  if (!complaint.empty() || same == read_back.end() ||
+      fields_to_json({*same}) != fields_to_json({field}))
+    fail(ErrorKind::kUserInput, "{}: cannot be changed in place; write `{}` there yourself{}",
+         shown_path(path), setting_key(field.name),
+         complaint.empty() ? "" : " (" + complaint + ")");
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  write_file_atomically(path, after);
 }
 
 }  // namespace toolkit

@@ -82,6 +82,25 @@ TEST_SUITE("unit") {
           "mine:\n  size: 200\nother:\n  size: 7\n");
   }
 
+  TEST_CASE("a setting is written where it can be read back and else nowhere") {
+    const testing::TestingFolder folder;
+    const auto file = folder.path / "of" / "the suite" / "config.yaml";
+    Sample sample{.days = 90}, fresh;
+    write_setting(file, "mine", sample.fields()[1], fresh.fields());
+    CHECK(setting_key("keep-days") == "keep_days");
+    CHECK(settings_text(file) == "mine:\n  keep_days: 90\n");
+    CHECK(contains(refusal_of([&] { find_setting(fresh.fields(), "kep-days", "x config"); }),
+                   "unknown setting 'kep-days'. Did you mean 'keep_days'? `x config` lists them"));
+    folder.write("odd.yaml", "mine: {keep_days: 3}\n");
+    Sample again;
+    CHECK(contains(refusal_of([&] {
+                     write_setting(folder.path / "odd.yaml", "mine", sample.fields()[1],
+                                   again.fields());
+                   }),
+                   "cannot be changed in place; write `keep_days` there yourself"));
+    CHECK(settings_text(folder.path / "odd.yaml") == "mine: {keep_days: 3}\n");
+  }
+
   TEST_CASE("texts that mean something else in YAML are quoted") {
     for (const char* text : {"true", "no", "null", "~", "a: b", "- x", "1.5 # x", "", "ü", "\"'"}) {
       Sample sample{.folder = text};

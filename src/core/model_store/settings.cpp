@@ -1,11 +1,8 @@
 #include "core/model_store/settings.h"
 
-#include <algorithm>
 #include <map>
 
-#include "core/base/atomic_file.h"
 #include "core/base/error.h"
-#include "core/base/nearest.h"
 #include "core/base/paths.h"
 #include "core/base/settings_file.h"
 #include "core/model_store/layout.h"
@@ -18,16 +15,6 @@ namespace {
 
 constexpr const char* kSection = "mlxcache";
 constexpr const char* kCacheDir = "cache-dir";
-constexpr size_t kFileBytes = 1 << 20;
-
-fs::path suite_file() {
-  return home_folder() / "config.yaml";
-}
-
-std::string text_of(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error) ? read_file(path, kFileBytes) : "";
-}
 
 Fields only(const Fields& fields, bool cache_dir) {
   Fields kept;
@@ -51,7 +38,7 @@ std::vector<std::string> read_store_file(const fs::path& path, const std::string
   if (!misplaced.empty())
     fail(ErrorKind::kUserInput,
          "{}: cache_dir cannot stand in the folder it names; move it to section {} of {}",
-         shown_path(path), kSection, shown_path(suite_file()));
+         shown_path(path), kSection, shown_path(suite_settings_file()));
   return set;
 }
 
@@ -60,28 +47,14 @@ Settings load(std::map<std::string, std::string>& origins) {
   Settings settings;
   const Fields fields = describe(settings);
   for (const std::string& name :
-       read_yaml_text(text_of(suite_file()), shown_path(suite_file()), kSection, fields))
-    origins[name] = shown_path(suite_file());
+       read_yaml_text(settings_text(suite_settings_file()), shown_path(suite_settings_file()),
+                      kSection, fields))
+    origins[name] = shown_path(suite_settings_file());
   const fs::path own = default_layout().settings();
-  for (const std::string& name : read_store_file(own, text_of(own), settings))
+  for (const std::string& name : read_store_file(own, settings_text(own), settings))
     origins[name] = shown_path(own);
   check_fields(fields);
   return settings;
-}
-
-std::string key_of(std::string name) {
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
-const Field& find_field(const Fields& fields, const std::string& key) {
-  std::vector<std::string> known;
-  for (const Field& field : fields) {
-    if (key_of(field.name) == key_of(key)) return field;
-    known.push_back(key_of(field.name));
-  }
-  fail(ErrorKind::kUserInput, "unknown setting '{}'.{} `mlx-cache config` lists them", key,
-       did_you_mean(key, known));
 }
 
 }  // namespace
@@ -129,7 +102,8 @@ Settings load_settings() {
 std::string configured_cache_dir() {
   Settings settings;
   const Fields fields = describe(settings);
-  read_yaml_text(text_of(suite_file()), shown_path(suite_file()), kSection, fields);
+  read_yaml_text(settings_text(suite_settings_file()), shown_path(suite_settings_file()), kSection,
+                 fields);
   check_fields(only(fields, true));
   return settings.cache_dir;
 }
@@ -140,7 +114,7 @@ std::vector<std::pair<std::string, std::string>> setting_origins() {
   std::vector<std::pair<std::string, std::string>> list;
   for (const Field& field : describe(settings)) {
     const auto found = origins.find(field.name);
-    list.emplace_back(key_of(field.name), found == origins.end() ? "default" : found->second);
+    list.emplace_back(setting_key(field.name), found == origins.end() ? "default" : found->second);
   }
   return list;
 }
@@ -148,29 +122,13 @@ std::vector<std::pair<std::string, std::string>> setting_origins() {
 void save_setting(const std::string& key, const std::vector<std::string>& values) {
   Settings wanted;
   const Fields fields = describe(wanted);
-  const Field& field = find_field(fields, key);
-  set_field(field, values, key_of(field.name));
+  const Field& field = find_setting(fields, key, "mlx-cache config");
+  set_field(field, values, setting_key(field.name));
   check_fields({field});
   const bool suite = field.name == kCacheDir;
-  const fs::path path = suite ? suite_file() : default_layout().settings();
-  const std::string section = suite ? kSection : "";
-  const std::string after = edited_yaml(text_of(path), section, field);
-  // Read back: a file that was written in some unusual way is better left alone.
   Settings read;
-  const Fields read_fields = describe(read);
-  std::string complaint;
-  try {
-    read_yaml_text(after, shown_path(path), section, read_fields);
-  } catch (const Error& error) {
-    complaint = error.what();
-  }
-  if (!complaint.empty() ||
-      fields_to_json({find_field(read_fields, key)}) != fields_to_json({field}))
-    fail(ErrorKind::kUserInput, "{}: cannot be changed in place; write `{}` there yourself{}",
-         shown_path(path), key_of(field.name), complaint.empty() ? "" : " (" + complaint + ")");
-  std::error_code error;
-  fs::create_directories(path.parent_path(), error);
-  write_file_atomically(path, after);
+  write_setting(suite ? suite_settings_file() : default_layout().settings(), suite ? kSection : "",
+                field, describe(read));
 }
 
 }  // namespace toolkit::model_store

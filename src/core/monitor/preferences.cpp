@@ -1,46 +1,18 @@
 #include "core/monitor/preferences.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "core/base/atomic_file.h"
-#include "core/base/error.h"
-#include "core/base/nearest.h"
 #include "core/base/paths.h"
 #include "core/base/settings_file.h"
 #include "core/model_store/settings.h"
 
 namespace toolkit::monitor {
 
-namespace fs = std::filesystem;
-
 namespace {
 
 constexpr const char* kSection = "mlxdash";
-constexpr size_t kFileBytes = 1 << 20;
-
-fs::path settings_file() {
-  return home_folder() / "config.yaml";
-}
-
-std::string text_of_file() {
-  std::error_code error;
-  return fs::exists(settings_file(), error) ? read_file(settings_file(), kFileBytes) : "";
-}
-
-std::string key_of(std::string name) {
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
-const Field& find_field(const Fields& fields, const std::string& key) {
-  std::vector<std::string> known;
-  for (const Field& field : fields) {
-    if (key_of(field.name) == key_of(key)) return field;
-    known.push_back(key_of(field.name));
-  }
-  fail(ErrorKind::kUserInput, "unknown setting '{}'.{} `mlx-dash config` lists them", key,
-       did_you_mean(key, known));
-}
 
 /// "127.0.0.1:8080/" as "http://127.0.0.1:8080".
 std::string url_of(std::string text) {
@@ -126,7 +98,8 @@ Fields describe(Preferences& preferences) {
 Preferences load_preferences() {
   Preferences preferences;
   const Fields fields = describe(preferences);
-  read_yaml_text(text_of_file(), shown_path(settings_file()), kSection, fields);
+  const std::filesystem::path file = suite_settings_file();
+  read_yaml_text(settings_text(file), shown_path(file), kSection, fields);
   check_fields(fields);
   return preferences;
 }
@@ -134,26 +107,11 @@ Preferences load_preferences() {
 void save_preference(const std::string& key, const std::vector<std::string>& values) {
   Preferences wanted;
   const Fields fields = describe(wanted);
-  const Field& field = find_field(fields, key);
-  set_field(field, values, key_of(field.name));
+  const Field& field = find_setting(fields, key, "mlx-dash config");
+  set_field(field, values, setting_key(field.name));
   check_fields({field});
-  const std::string after = edited_yaml(text_of_file(), kSection, field);
-  // Read back: a file that was written in some unusual way is better left alone.
   Preferences read;
-  const Fields read_fields = describe(read);
-  std::string complaint;
-  try {
-    read_yaml_text(after, shown_path(settings_file()), kSection, read_fields);
-  } catch (const Error& error) {
-    complaint = error.what();
-  }
-  if (!complaint.empty() ||
-      fields_to_json({find_field(read_fields, key)}) != fields_to_json({field}))
-    fail(ErrorKind::kUserInput, "{}: cannot be changed in place; write `{}` there yourself{}",
-         shown_path(settings_file()), key_of(field.name),
-         complaint.empty() ? "" : " (" + complaint + ")");
-  fs::create_directories(settings_file().parent_path());
-  write_file_atomically(settings_file(), after);
+  write_setting(suite_settings_file(), kSection, field, describe(read));
 }
 
 std::string shown_temperature(double celsius, const std::string& unit) {

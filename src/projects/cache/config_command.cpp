@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
-#include "core/base/nearest.h"
 #include "core/base/paths.h"
+#include "core/base/settings_file.h"
 #include "core/model_store/settings.h"
 #include "projects/cache/command.h"
 #include "projects/cache/page.h"
@@ -18,16 +17,13 @@ namespace toolkit::cache {
 
 namespace {
 
+constexpr const char* kListing = "mlx-cache config";
+
 struct Settings {
   std::string key;
   std::vector<std::string> values;
   Options options;
 };
-
-std::string key_of(std::string name) {
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
 
 /// Every setting with its value and where that is from, as one object.
 nlohmann::json values_now() {
@@ -39,23 +35,13 @@ std::string in_words(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-std::string known_key(const std::string& given, const nlohmann::json& values) {
-  const std::string key = key_of(given);
-  if (values.contains(key)) return key;
-  std::vector<std::string> known;
-  for (const auto& [name, unused] : values.items()) known.push_back(name);
-  fail(ErrorKind::kUserInput, "unknown setting '{}'.{} `mlx-cache config` lists them", given,
-       did_you_mean(key, known));
-}
-
 /// Throws for what the setting may not have.
 void check_value(const std::string& key, const std::vector<std::string>& values) {
   model_store::Settings wanted;
-  for (const Field& field : model_store::describe(wanted)) {
-    if (key_of(field.name) != key) continue;
-    set_field(field, values, key);
-    check_fields({field});
-  }
+  const Fields fields = model_store::describe(wanted);
+  const Field& field = find_setting(fields, key, kListing);
+  set_field(field, values, key);
+  check_fields({field});
 }
 
 void print_all(const nlohmann::json& values, bool color) {
@@ -83,7 +69,9 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
             {"from", origins},
             {"cache_dir", model_store::default_layout().root.string()}};
   }
-  const std::string key = known_key(settings.key, values);
+  model_store::Settings described;
+  const std::string key =
+      setting_key(find_setting(model_store::describe(described), settings.key, kListing).name);
   const bool changes =
       std::find(context.given.begin(), context.given.end(), "values") != context.given.end();
   if (!changes) {
