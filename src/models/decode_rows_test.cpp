@@ -10,16 +10,11 @@
 
 namespace toolkit::models {
 
+using testing::kTinyCappedGemma;
 using testing::kTinyLlama;
 using testing::random_files;
 
 namespace {
-
-const char* const kTinyGemma =
-    R"({"model_type": "gemma2", "hidden_size": 32, "intermediate_size": 48,
-  "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
-  "vocab_size": 64, "sliding_window": 6, "query_pre_attn_scalar": 8,
-  "final_logit_softcapping": 3.0, "attn_logit_softcapping": 2.0})";
 
 constexpr int kTokens = 40, kVocabulary = 64;
 
@@ -58,7 +53,7 @@ TEST_SUITE("unit") {
       return;
     }
     const std::vector<int32_t> ids = tokens();
-    for (const char* config : {kTinyLlama, kTinyGemma}) {
+    for (const char* config : {kTinyLlama, kTinyCappedGemma}) {
       for (const bool branches : {false, true}) {
         CAPTURE(config);
         CAPTURE(branches);

@@ -6,6 +6,7 @@
 #include "mlx/transforms.h"
 #include "models/decoder.h"
 #include "models/decoder_parts.h"
+#include "models/misfits.h"
 
 namespace toolkit::models {
 
@@ -88,15 +89,7 @@ class Loader {
   }
 
   void finish(const std::string& family) {
-    if (!problems_.empty()) {
-      std::string list;
-      const size_t shown = std::min<size_t>(problems_.size(), 40);
-      for (size_t i = 0; i < shown; ++i) list += "\n  " + problems_[i];
-      if (shown < problems_.size())
-        list += fmt::format("\n  and {} more", problems_.size() - shown);
-      fail(ErrorKind::kUserInput, "{}: the weights do not fit the configuration (a {} model):{}",
-           files_.path().string(), family, list);
-    }
+    refuse_misfits(problems_, files_.path(), family);
     mx::eval(arrays_);
   }
 

@@ -86,6 +86,12 @@ inline const char* const kTinyLlama = R"({"model_type": "llama", "hidden_size": 
   "vocab_size": 64, "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
   "tie_word_embeddings": true})";
 
+inline const char* const kTinyCappedGemma =
+    R"({"model_type": "gemma2", "hidden_size": 32, "intermediate_size": 48,
+  "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+  "vocab_size": 64, "sliding_window": 6, "query_pre_attn_scalar": 8,
+  "final_logit_softcapping": 3.0, "attn_logit_softcapping": 2.0})";
+
 inline float largest_difference(const mx::array& a, const mx::array& b) {
   return mx::max(mx::abs(mx::subtract(a, b))).item<float>();
 }
