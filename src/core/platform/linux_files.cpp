@@ -10,14 +10,14 @@ namespace toolkit::platform {
 
 namespace fs = std::filesystem;
 
-namespace {
-
 std::string first_line(const fs::path& file) {
   std::ifstream stream(file);
   std::string line;
   std::getline(stream, line);
   return line;
 }
+
+namespace {
 
 /// "max", or a number; nothing for "max", for an absent file and for cgroup v1's "no limit" (near
 /// 2^63).

@@ -28,6 +28,9 @@ std::optional<int> cgroup_cores(const std::filesystem::path& root);
 std::optional<int64_t> cgroup_memory_limit(const std::filesystem::path& root);
 std::optional<int64_t> cgroup_memory_available(const std::filesystem::path& root);
 
+/// Without its end; "" if the file is empty or not there.
+std::string first_line(const std::filesystem::path& file);
+
 /// A line of /proc/meminfo or /proc/self/status, "MemTotal", in bytes; 0 if absent.
 int64_t kilobyte_line(const std::filesystem::path& file, const std::string& name);
 
