@@ -4,17 +4,7 @@
 #include <limits>
 
 #include "core/tensor/cpu/scratch.h"
-
-#if defined(__x86_64__)
-#if defined(__GNUC__) && !defined(__clang__)
-// g++ 12 takes the "undefined" registers of its own intrinsics for a mistake of ours.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#define TOOLKIT_VNNI \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,f16c,fma")))
-#endif
+#include "core/tensor/cpu/vnni.h"
 
 namespace toolkit::tensor::cpu {
 
