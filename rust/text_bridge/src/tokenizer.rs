@@ -1,4 +1,5 @@
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::Tokenizer;
@@ -9,6 +10,8 @@ use crate::token_bytes::TokenBytes;
 pub struct TbTokenizer {
     pub inner: Tokenizer,
     pub bytes: TokenBytes,
+    /// With added tokens; the crate builds the whole vocabulary to count it.
+    size: OnceLock<usize>,
 }
 
 #[repr(C)]
@@ -111,7 +114,7 @@ pub unsafe extern "C" fn tb_tokenizer_new(
     guarded(error, || {
         let inner = load(utf8(slice(json, size), "tokenizer.json")?)?;
         let bytes = TokenBytes::new(&inner);
-        *tokenizer = Box::into_raw(Box::new(TbTokenizer { inner, bytes }));
+        *tokenizer = Box::into_raw(Box::new(TbTokenizer { inner, bytes, size: OnceLock::new() }));
         Ok(())
     })
 }
@@ -193,7 +196,8 @@ pub unsafe extern "C" fn tb_decode(
 /// `tokenizer` is a live handle.
 #[no_mangle]
 pub unsafe extern "C" fn tb_vocabulary_size(tokenizer: *const TbTokenizer) -> usize {
-    (*tokenizer).inner.get_vocab_size(true)
+    let tokenizer = &*tokenizer;
+    *tokenizer.size.get_or_init(|| tokenizer.inner.get_vocab_size(true))
 }
 
 /// # Safety
