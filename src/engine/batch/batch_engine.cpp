@@ -262,6 +262,10 @@ BatchState BatchEngine::state() const {
   return state;
 }
 
+int BatchEngine::context_tokens() const {
+  return impl_->context;
+}
+
 const LanguageModel& BatchEngine::model() const {
   return impl_->model;
 }

@@ -70,6 +70,9 @@ class BatchEngine {
   /// False after the thread ended by an error of its own.
   bool healthy() const;
   BatchState state() const;
+  /// Of one sequence, prompt and answer together: what was asked for, or as much as the cache
+  /// holds.
+  int context_tokens() const;
   const LanguageModel& model() const;  // tokenizer, template, config: what never changes
 
  private:

@@ -251,6 +251,7 @@ TEST_SUITE("unit") {
 
   TEST_CASE("what cannot be done is refused at once, with the numbers") {
     BatchEngine engine(tiny_language_model(), {.context_tokens = 64});
+    CHECK(engine.context_tokens() == 64);
     const auto refused = [&](const BatchRequest& request) {
       return refusal_of([&] { engine.submit(request, [](const BatchEvent&) {}); });
     };

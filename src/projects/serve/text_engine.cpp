@@ -1,7 +1,5 @@
 #include "projects/serve/text_engine.h"
 
-#include <algorithm>
-
 namespace toolkit::serve {
 
 namespace {
@@ -9,9 +7,7 @@ namespace {
 class Batch : public TextEngine {
  public:
   Batch(engine::LanguageModel model, const engine::BatchOptions& options)
-      : context_(model.decoder->config().max_positions), engine_(std::move(model), options) {
-    if (options.context_tokens > 0) context_ = std::min(context_, options.context_tokens);
-  }
+      : engine_(std::move(model), options) {}
   std::optional<uint64_t> submit(engine::BatchRequest request,
                                  engine::BatchListener listener) override {
     return engine_.submit(std::move(request), std::move(listener));
@@ -26,10 +22,9 @@ class Batch : public TextEngine {
   bool healthy() const override { return engine_.healthy(); }
   engine::BatchState state() const override { return engine_.state(); }
   const engine::LanguageModel& model() const override { return engine_.model(); }
-  int context_tokens() const override { return context_; }
+  int context_tokens() const override { return engine_.context_tokens(); }
 
  private:
-  int context_;
   engine::BatchEngine engine_;
 };
 
