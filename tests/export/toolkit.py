@@ -7,31 +7,15 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from python_tests import ROOT, check, enter_python, skip  # noqa: E402,F401
+
 TINY_LLAMA = ROOT / "tests/fixtures/models/llama"
-
-
-def skip(reason: str) -> None:
-    print("SKIPPED:", reason)
-    sys.exit(0)
-
-
-def check(condition, what: str) -> None:
-    if not condition:
-        raise SystemExit(f"FAILED: {what}")
-    print("ok:", what)
 
 
 def enter_peers(module: str) -> None:
     """Goes on in the Python that has `module`: TOOLKIT_PEERS_PYTHON or .venv-peers."""
-    python = pathlib.Path(os.environ.get("TOOLKIT_PEERS_PYTHON") or ROOT / ".venv-peers/bin/python")
-    if os.environ.get("TOOLKIT_IN_PEERS") != "1":
-        there = python.exists() and subprocess.run([python, "-c", f"import {module}"],
-                                                   capture_output=True).returncode == 0
-        if not there:
-            skip(f"no Python with {module}; `scripts/setup --peers` makes one")
-        os.environ["TOOLKIT_IN_PEERS"] = "1"
-        os.execv(python, [str(python), *sys.argv])
+    enter_python(module, "PEERS", ".venv-peers", "scripts/setup --peers")
 
 
 class Toolkit:

@@ -13,31 +13,15 @@ import time
 import urllib.error
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from python_tests import ROOT, check, enter_python, skip  # noqa: E402,F401
+
 MODEL = "sample://smollm2-135m"
-
-
-def skip(reason: str) -> None:
-    print("SKIPPED:", reason)
-    sys.exit(0)
-
-
-def check(condition, what: str) -> None:
-    if not condition:
-        raise SystemExit(f"FAILED: {what}")
-    print("ok:", what)
 
 
 def enter_clients(module: str) -> None:
     """Goes on in the Python that has `module`: TOOLKIT_CLIENTS_PYTHON or .venv-serve."""
-    python = pathlib.Path(os.environ.get("TOOLKIT_CLIENTS_PYTHON") or ROOT / ".venv-serve/bin/python")
-    if os.environ.get("TOOLKIT_IN_CLIENTS") != "1":
-        there = python.exists() and subprocess.run([python, "-c", f"import {module}"],
-                                                   capture_output=True).returncode == 0
-        if not there:
-            skip(f"no Python with {module}; `scripts/setup --ollama` makes one")
-        os.environ["TOOLKIT_IN_CLIENTS"] = "1"
-        os.execv(python, [str(python), *sys.argv])
+    enter_python(module, "CLIENTS", ".venv-serve", "scripts/setup --ollama")
 
 
 def find_ollama() -> str:
