@@ -37,11 +37,4 @@ int automatic_batch(const data::SampleSet& samples) {
   return static_cast<int>(std::clamp(wanted / kStep * kStep, kLeast, kMost));
 }
 
-double default_learning_rate(const Config& config) {
-  const double of_branches = config.objective == "dpo"    ? 5e-5
-                             : config.objective == "orpo" ? 8e-5
-                                                          : 2e-4;
-  return config.method == "full" ? of_branches / 10 : of_branches;
-}
-
 }  // namespace toolkit::finetune

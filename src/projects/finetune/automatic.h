@@ -21,10 +21,4 @@ int automatic_batch(const data::SampleSet& samples);
 /// `--rank auto` proposes from kLeastRank to kMostRank, less where --memory-limit wants it.
 constexpr int kLeastRank = 4, kMostRank = 64;
 
-/// The learning rate when none is given (--learning-rate -1). For branches 2e-4 of sft; 5e-5 of
-/// dpo, whose margin grows with a sum over an answer's tokens; 8e-5 of orpo. For the weights
-/// themselves a tenth of it (Schulman et al. 2025, "LoRA Without Regret": the best rate of LoRA is
-/// ten times that of full fine-tuning); 8e-6 is what ORPO's authors took (arXiv:2403.07691).
-double default_learning_rate(const Config& config);
-
 }  // namespace toolkit::finetune

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "core/base/error.h"
-#include "projects/finetune/automatic.h"
 
 using namespace toolkit;
 using namespace toolkit::finetune;
@@ -87,15 +86,9 @@ TEST_SUITE("unit") {
     CHECK(base_packing(config).group_size == 32);
     CHECK(base_packing(settings("lora")).bits == 0);
   }
-  TEST_CASE("the learning rate is that of objective and method where none is given") {
+
+  TEST_CASE("a learning rate of 0 is refused") {
     Config config = settings("lora");
-    CHECK(default_learning_rate(config) == 2e-4);
-    config.objective = "dpo";
-    CHECK(default_learning_rate(config) == 5e-5);
-    config.objective = "orpo";
-    CHECK(default_learning_rate(config) == 8e-5);
-    config.method = "full";
-    CHECK(default_learning_rate(config) == doctest::Approx(8e-6));
     CHECK(refusal(config) == "");
     config.learning_rate = 0;
     CHECK(says(config, "or -1 for the rate of objective and method"));

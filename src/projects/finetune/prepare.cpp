@@ -6,6 +6,7 @@
 #include "core/files/disk_space.h"
 #include "engine/measure/choose_compute.h"
 #include "engine/measure/device_memory.h"
+#include "engine/train/default_learning_rate.h"
 #include "projects/finetune/automatic.h"
 #include "projects/finetune/data_sets.h"
 
@@ -100,7 +101,8 @@ Prepared prepare(const Config& config, bool quiet) {
   const int length = run.config.max_length;
   run.config = run.memory.config;
   if (run.config.learning_rate == kAutoRate)
-    run.config.learning_rate = default_learning_rate(run.config);
+    run.config.learning_rate =
+        engine::default_learning_rate(run.config.objective, run.config.method);
   if (run.config.max_length != length) make_tokens(run, quiet);
   for (const SettingChange& change : run.memory.changes)
     run.notes.push_back(fmt::format("--memory-limit {}: --{} {} instead of {}: {}",
