@@ -34,8 +34,25 @@ RUNS = [  # shape, weights' type, settings; the test takes those with True
 ]
 
 
+def fill_vocabulary(file, size):
+    """As many tokens as the model has: a tokenizer's memory grows with them. Pairs of what is there, with their merges."""
+    tokenizer = json.loads(file.read_text())
+    vocabulary, merges = tokenizer["model"]["vocab"], tokenizer["model"]["merges"]
+    added = {token["content"] for token in tokenizer["added_tokens"]}
+    parts = [token for token in vocabulary if token not in added]
+    next_id = 1 + max(max(vocabulary.values()), *(token["id"] for token in tokenizer["added_tokens"]))
+    for first, second in ((first, second) for first in parts for second in parts):
+        if next_id == size:
+            break
+        if first + second not in vocabulary:
+            vocabulary[first + second] = next_id
+            merges.append([first, second] if merges and isinstance(merges[0], list) else f"{first} {second}")
+            next_id += 1
+    file.write_text(json.dumps(tokenizer))
+
+
 def model(folder, shape, dtype):
-    """A Llama with weights of little sense; its tokenizer is that of the fixture."""
+    """A Llama with weights of little sense; its tokenizer is that of the fixture with more tokens."""
     source = ROOT / "tests/fixtures/models/llama"
     hidden, middle, layers, heads, kv_heads, vocabulary = SHAPES[shape]
     folder.mkdir(parents=True)
@@ -47,6 +64,7 @@ def model(folder, shape, dtype):
     for file in source.iterdir():
         if "token" in file.name or "template" in file.name:
             shutil.copy(file, folder)
+    fill_vocabulary(folder / "tokenizer.json", vocabulary)
     shapes = {"model.embed_tokens.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
     for i in range(layers):
         at = f"model.layers.{i}."

@@ -44,6 +44,8 @@ cli::Command evaluate_command() {
                        "--adapter my-adapter --samples 3",
                        "mlx-toolkit evaluate -m sample://smollm2-135m --task "
                        "examples/data/dictionary/choices.jsonl -a my-adapter",
+                       "mlx-toolkit evaluate -m sample://smollm2-135m --task "
+                       "examples/data/dictionary_preferences/test.jsonl -a my-dpo-adapter",
                        "mlx-toolkit evaluate -m ./model -t hellaswag.jsonl --task-format plain "
                        "--task-columns question=ctx,choices=endings,answer=label",
                        "mlx-toolkit evaluate -m ./model -d rows.jsonl --limit 100 --json"},

@@ -49,8 +49,10 @@ void describe_tasks(Config& c, Fields& fields) {
   const std::string group = "Tasks";
   fields.push_back({.name = "task",
                     .target = &c.task,
-                    .help = "files of questions: {question, choices, answer} is multiple choice, "
-                            "{prompt, answer} asks for the same text",
+                    .help =
+                        "files of questions: {question, choices, answer} is multiple choice, "
+                        "{prompt, answer} asks for the same text, of {prompt, chosen, rejected} "
+                        "the chosen answer is the right one",
                     .group = group,
                     .short_name = "t"});
   fields.push_back({.name = "task-columns",

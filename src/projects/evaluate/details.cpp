@@ -1,13 +1,19 @@
 #include "projects/evaluate/details.h"
 
+#include <functional>
+#include <string_view>
+
+#include "core/base/atomic_file.h"
 #include "core/base/json.h"
 
 namespace toolkit::evaluate {
 
 namespace {
 
-void add_line(std::string& text, const Json& object) {
-  text += object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+using Append = std::function<void(std::string_view)>;
+
+void add_line(const Append& append, const Json& object) {
+  append(object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Json answer_of(const Task& task, const TaskAnswers& answers, size_t i) {
@@ -21,10 +27,7 @@ Json answer_of(const Task& task, const TaskAnswers& answers, size_t i) {
           {"log_likelihoods", choice.log_likelihoods}};
 }
 
-}  // namespace
-
-std::string details_text(const Result& result) {
-  std::string text;
+void add_rows(const Result& result, const Append& append) {
   const auto& base = result.base_judgement;
   const auto& tuned = result.tuned_judgement;
   for (size_t i = 0; i < result.lines.size(); ++i) {
@@ -32,8 +35,13 @@ std::string details_text(const Result& result) {
     if (base) line["base"] = {{"loss_sum", base->rows[i].sum}, {"tokens", base->rows[i].tokens}};
     if (tuned)
       line["tuned"] = {{"loss_sum", tuned->rows[i].sum}, {"tokens", tuned->rows[i].tokens}};
-    add_line(text, line);
+    add_line(append, line);
   }
+}
+
+void add_tasks(const Result& result, const Append& append) {
+  const auto& base = result.base_judgement;
+  const auto& tuned = result.tuned_judgement;
   for (size_t t = 0; t < result.tasks.size(); ++t) {
     const Task& task = result.tasks[t];
     for (size_t i = 0; i < task.rows.size(); ++i) {
@@ -41,10 +49,18 @@ std::string details_text(const Result& result) {
       if (task.multiple_choice) line["right"] = task.rows[i].right;
       if (base) line["base"] = answer_of(task, base->tasks[t], i);
       if (tuned) line["tuned"] = answer_of(task, tuned->tasks[t], i);
-      add_line(text, line);
+      add_line(append, line);
     }
   }
-  return text;
+}
+
+}  // namespace
+
+void write_details(const std::filesystem::path& path, const Result& result) {
+  write_file_atomically(path, [&](const Append& append) {
+    add_rows(result, append);
+    add_tasks(result, append);
+  });
 }
 
 }  // namespace toolkit::evaluate

@@ -4,16 +4,15 @@
 #include <chrono>
 #include <filesystem>
 
-#include "core/base/atomic_file.h"
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 #include "core/checkpoint/adapter.h"
 #include "core/data/row_source.h"
-#include "core/data/samples.h"
 #include "engine/adapt.h"
 #include "engine/evaluate/answer_match.h"
+#include "engine/evaluate/judged_rows.h"
 #include "engine/generate/row_answer.h"
 #include "engine/language_model.h"
 #include "engine/measure/choose_compute.h"
@@ -45,41 +44,17 @@ std::filesystem::path split_file(const Config& config, std::string& split) {
        config.split == "auto" ? "test.jsonl, valid.jsonl or train" : config.split);
 }
 
-struct Samples {
-  std::vector<data::Sample> list;
-  int truncated = 0, left_out = 0;
-};
-
-Samples tokenize(const std::vector<data::Row>& rows, const engine::LanguageModel& model,
-                 const Config& config) {
-  const int max_length = std::min(config.max_length, model.decoder->config().max_positions);
-  Samples samples;
-  for (const data::Row& row : rows) {
-    data::Sample sample =
-        data::make_sample(row, *model.tokenizer, model.chat, model.eos_id, max_length);
-    samples.truncated += sample.truncated;
-    if (sample.supervised_count() == 0) {
-      ++samples.left_out;  // nothing to be judged by
-    } else {
-      samples.list.push_back(std::move(sample));
-    }
-  }
-  if (samples.list.empty())
-    fail(ErrorKind::kUserInput, "{}: no row has an answer within {} tokens to judge by",
-         config.data, max_length);
-  return samples;
-}
-
-std::vector<engine::RowLoss> pass(const engine::LanguageModel& model, const Samples& samples,
-                                  const Config& config, const std::string& label, bool quiet) {
-  Progress progress(label, static_cast<int64_t>(samples.list.size()), quiet);
+std::vector<engine::RowLoss> pass(const engine::LanguageModel& model,
+                                  const data::SampleSet& samples, const Config& config,
+                                  const std::string& label, bool quiet) {
+  Progress progress(label, static_cast<int64_t>(samples.size()), quiet);
   engine::EvaluateOptions options{.batch_tokens = config.batch_tokens,
                                   .compute = model.decoder->linears().front().second->compute,
                                   .progress = [&](int64_t done, int64_t) {
                                     progress.update(done);
                                     return !InterruptGuard::requested();
                                   }};
-  std::vector<engine::RowLoss> rows = engine::row_losses(*model.decoder, samples.list, options);
+  std::vector<engine::RowLoss> rows = engine::row_losses(*model.decoder, samples, options);
   if (InterruptGuard::requested()) fail(ErrorKind::kUserInput, "interrupted");
   progress.finish();
   return rows;
@@ -90,28 +65,36 @@ Quality quality_of(const std::vector<engine::RowLoss>& rows) {
   return {.loss = loss, .perplexity = engine::perplexity(loss)};
 }
 
-/// Rows of --data that can be asked, at most as many as --samples.
-std::vector<data::Row> asked_rows(const std::vector<data::Row>& rows, int count) {
-  std::vector<data::Row> asked;
-  for (const data::Row& row : rows) {
-    if (static_cast<int>(asked.size()) == count) break;
-    if (!engine::question_of(row).empty()) asked.push_back(row);
-  }
-  return asked;
-}
-
 /// What both models are judged by.
 struct Exam {
-  Samples samples;
-  std::vector<data::Row> asked;
+  engine::JudgedRows rows;
+  std::vector<data::Row> asked;  // at most --samples
 };
+
+Exam read_exam(const std::filesystem::path& file, const engine::OpenedModel& opened,
+               const Config& config) {
+  Exam exam;
+  const int context = opened.config.max_positions;
+  const auto keep_questions = [&](const data::Row& row) {
+    if (static_cast<int>(exam.asked.size()) < config.samples && !engine::question_of(row).empty())
+      exam.asked.push_back(row);
+  };
+  exam.rows = engine::read_judged_rows(
+      file, opened.model,
+      {.columns = data::Columns(config.columns),
+       .max_length = context > 0 ? std::min(config.max_length, context) : config.max_length,
+       .limit = config.limit,
+       .visit = keep_questions});
+  return exam;
+}
 
 Judgement judge(const engine::LanguageModel& model, const Exam& exam, const Result& result,
                 const Config& config, const std::string& label, bool quiet) {
   using Clock = std::chrono::steady_clock;
   Judgement judgement;
   const auto begin = Clock::now();
-  if (!exam.samples.list.empty()) judgement.rows = pass(model, exam.samples, config, label, quiet);
+  if (!exam.rows.samples.empty())
+    judgement.rows = pass(model, exam.rows.samples, config, label, quiet);
   judgement.row_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   for (const Task& task : result.tasks)
     judgement.tasks.push_back(answer_task(model, task, config, label, quiet));
@@ -135,52 +118,35 @@ std::vector<GenerationSample> samples_of(const Exam& exam, const Result& result)
   return samples;
 }
 
-void count_rows(const Samples& samples, Result& result) {
-  result.rows = static_cast<int>(samples.list.size());
-  result.truncated_rows = samples.truncated;
-  result.left_out_rows = samples.left_out;
-  for (const data::Sample& sample : samples.list) {
-    result.tokens += static_cast<int64_t>(sample.ids.size());
-    result.supervised_tokens += sample.supervised_count();
-    result.lines.push_back(sample.line);
-  }
+void count_rows(const engine::JudgedRows& rows, Result& result) {
+  result.rows = static_cast<int>(rows.samples.size());
+  result.truncated_rows = rows.truncated;
+  result.left_out_rows = rows.left_out;
+  result.tokens = rows.samples.tokens();
+  result.supervised_tokens = rows.samples.supervised_tokens();
+  for (const data::SampleView& sample : rows.samples) result.lines.push_back(sample.line());
 }
 
 }  // namespace
 
-std::vector<data::Row> read_split(const Config& config, std::string& split) {
-  const std::filesystem::path file = split_file(config, split);
-  data::ReadResult read = data::read_rows(file, data::Columns(config.columns));
-  if (!read.bad.empty())
-    fail(ErrorKind::kUserInput, "{}:{}: {}{}", read.bad[0].file, read.bad[0].line,
-         read.bad[0].reason,
-         read.bad.size() > 1
-             ? fmt::format(" (and {} more bad rows; `mlx-toolkit data check` lists all)",
-                           read.bad.size() - 1)
-             : "");
-  if (config.limit > 0 && read.rows.size() > static_cast<size_t>(config.limit))
-    read.rows.resize(static_cast<size_t>(config.limit));
-  if (read.rows.empty()) fail(ErrorKind::kUserInput, "{} has no rows", file.string());
-  return std::move(read.rows);
-}
-
 Result run(const Config& config, bool quiet) {
   check(config);
   Result result;
-  std::vector<data::Row> rows;
-  if (!config.data.empty()) rows = read_split(config, result.split);
-  for (const std::string& file : config.task)
-    result.tasks.push_back(read_task(file, config.task_columns, config.limit));
+  std::filesystem::path file;
+  if (!config.data.empty()) file = split_file(config, result.split);
+  for (const std::string& task : config.task)
+    result.tasks.push_back(read_task(task, config.task_columns, config.limit));
   // A pattern that cannot be used is refused before the model is read.
   engine::AnswerMatcher({.pattern = config.answer_pattern});
   std::optional<checkpoint::Adapter> adapter;
   if (!config.adapter.empty()) adapter = checkpoint::load_adapter(expanded_path(config.adapter));
+  engine::OpenedModel opened = engine::open_language_model(config.model);
+  Exam exam;
+  if (!file.empty()) exam = read_exam(file, opened, config);
+  count_rows(exam.rows, result);
   engine::LanguageModel model =
-      engine::load_language_model(config.model, engine::choose_compute(config.compute), {},
-                                  {.bits = config.base_bits, .group_size = config.quantize_group});
-  Exam exam{.asked = asked_rows(rows, config.samples)};
-  if (!rows.empty()) exam.samples = tokenize(rows, model, config);
-  count_rows(exam.samples, result);
+      engine::load_weights(std::move(opened), engine::choose_compute(config.compute),
+                           {.bits = config.base_bits, .group_size = config.quantize_group});
 
   const InterruptGuard guard;
   const auto begin = std::chrono::steady_clock::now();
@@ -199,7 +165,7 @@ Result run(const Config& config, bool quiet) {
   }
   result.tokens_per_second =
       static_cast<double>(result.tokens) * passes / std::max(row_seconds, 1e-9);
-  if (!rows.empty()) {
+  if (!file.empty()) {
     if (result.base_judgement) result.base = quality_of(result.base_judgement->rows);
     if (result.tuned_judgement) result.tuned = quality_of(result.tuned_judgement->rows);
     if (result.base && result.tuned)
@@ -207,8 +173,7 @@ Result run(const Config& config, bool quiet) {
           engine::loss_reduction(result.base_judgement->rows, result.tuned_judgement->rows);
   }
   result.samples = samples_of(exam, result);
-  if (!config.details.empty())
-    write_file_atomically(expanded_path(config.details), details_text(result));
+  if (!config.details.empty()) write_details(expanded_path(config.details), result);
   return result;
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "core/data/chat_rows.h"
 #include "engine/evaluate/evaluate.h"
 #include "projects/evaluate/config.h"
 #include "projects/evaluate/task_answers.h"
@@ -43,11 +42,8 @@ struct Result {
   std::vector<GenerationSample> samples;
 };
 
-/// The rows to judge by: one file, or the wanted file of a folder. Throws Error(kUserInput |
-/// kNotFound) naming bad lines or a missing split.
-std::vector<data::Row> read_split(const Config& config, std::string& split);
-
 /// Loss, perplexity and tasks of the model, and of the model with the adapter where one is given.
+/// Throws Error(kUserInput | kNotFound) naming a bad line or a missing split.
 Result run(const Config& config, bool quiet);
 
 }  // namespace toolkit::evaluate

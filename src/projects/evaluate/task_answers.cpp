@@ -47,6 +47,8 @@ TaskAnswers choose(const engine::LanguageModel& model, const Task& task, const C
     const engine::ChoiceAnswer& answer = answers.choices[i];
     answers.correct.push_back(answer.picked == task.rows[i].right ? 1 : 0);
     answers.correct_by_length.push_back(answer.picked_by_length == task.rows[i].right ? 1 : 0);
+    if (task.preference)
+      answers.margins.push_back(answer.log_likelihoods[0] - answer.log_likelihoods[1]);
   }
   return answers;
 }
@@ -93,8 +95,10 @@ std::vector<TaskMetric> metrics_of(const Task& task, const TaskAnswers* base,
     return one;
   };
   if (!task.multiple_choice) return {metric("exact_match", &TaskAnswers::correct)};
-  return {metric("acc", &TaskAnswers::correct),
-          metric("acc_norm", &TaskAnswers::correct_by_length)};
+  std::vector<TaskMetric> metrics = {metric("acc", &TaskAnswers::correct),
+                                     metric("acc_norm", &TaskAnswers::correct_by_length)};
+  if (task.preference) metrics.push_back(metric("margin", &TaskAnswers::margins));
+  return metrics;
 }
 
 }  // namespace toolkit::evaluate

@@ -15,6 +15,8 @@ namespace toolkit::evaluate {
 struct TaskAnswers {
   std::vector<double> correct;            // 1 or 0: acc, or exact_match
   std::vector<double> correct_by_length;  // multiple choice: acc_norm
+  /// Preference rows: log-likelihood of the chosen answer less that of the rejected one, nats.
+  std::vector<double> margins;
   std::vector<engine::ChoiceAnswer> choices;
   std::vector<std::string> said;  // exact match
 };
@@ -23,7 +25,7 @@ struct TaskAnswers {
 TaskAnswers answer_task(const engine::LanguageModel& model, const Task& task, const Config& config,
                         const std::string& label, bool quiet);
 
-/// One metric of a task: "acc", "acc_norm" or "exact_match".
+/// One metric of a task: "acc", "acc_norm", "margin" or "exact_match".
 struct TaskMetric {
   std::string name;
   std::optional<engine::Score> base, tuned, gain;  // gain: tuned - base, paired by question

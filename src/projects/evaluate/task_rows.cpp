@@ -90,6 +90,18 @@ int index_of(const OrderedJson& answer, const std::vector<std::string>& choices,
   return index;
 }
 
+bool is_preference(const OrderedJson& object) {
+  return object.is_object() && object.contains("chosen") && object.contains("rejected");
+}
+
+std::string pair_member(const OrderedJson& object, const char* name) {
+  const OrderedJson& value = object[name];
+  if (!value.is_string() || data::is_blank(value.get<std::string>()))
+    fail(ErrorKind::kUserInput, "'{}': expected a text, found {}", name,
+         value.is_string() ? "an empty one" : value.type_name());
+  return value.get<std::string>();
+}
+
 TaskRow read_row(const OrderedJson& object, const Columns& columns) {
   TaskRow row;
   const OrderedJson* question = member(object, columns.at("question"));
@@ -98,6 +110,12 @@ TaskRow read_row(const OrderedJson& object, const Columns& columns) {
     fail(ErrorKind::kUserInput, "no 'question' and no 'prompt' (--task-columns names others)");
   row.question = text_of(*question, "question");
   if (data::is_blank(row.question)) fail(ErrorKind::kUserInput, "'question' is empty");
+  if (is_preference(object)) {
+    row.choices = {pair_member(object, "chosen"), pair_member(object, "rejected")};
+    if (row.choices[0] == row.choices[1])
+      fail(ErrorKind::kUserInput, "'chosen' and 'rejected' are the same");
+    return row;
+  }
   const OrderedJson* answer = member(object, columns.at("answer"));
   if (!answer) answer = member(object, "answerKey");
   if (!answer) fail(ErrorKind::kUserInput, "no 'answer' (--task-columns names another column)");
@@ -134,7 +152,13 @@ Task read_task(const std::filesystem::path& file, const std::vector<std::string>
       if (!raw.problem.empty()) fail(ErrorKind::kUserInput, "{}", raw.problem);
       TaskRow row = read_row(raw.object, columns);
       row.line = raw.line;
-      if (task.rows.empty()) task.multiple_choice = !row.choices.empty();
+      if (task.rows.empty()) {
+        task.multiple_choice = !row.choices.empty();
+        task.preference = is_preference(raw.object);
+      }
+      if (task.preference != is_preference(raw.object))
+        fail(ErrorKind::kUserInput, "{} 'chosen' and 'rejected', unlike the first question",
+             task.preference ? "no" : "has");
       if (task.multiple_choice == row.choices.empty())
         fail(ErrorKind::kUserInput, "{} 'choices', unlike the first question of the file",
              row.choices.empty() ? "no" : "has");

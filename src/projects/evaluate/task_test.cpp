@@ -97,6 +97,29 @@ TEST_SUITE("unit") {
     CHECK_FALSE(contains(to_page(config, tuned), "tuned - base"));
   }
 
+  TEST_CASE("evaluate: of preference rows the chosen answer is the right one") {
+    const TestingFolder folder;
+    const std::string pair = R"({"prompt": "p", "chosen": "a b", "rejected": "c"})"
+                             "\n";
+    const fs::path file = folder.write("pairs.jsonl", pair + pair);
+    const Config config{.model = kModel, .adapter = adapter_in(folder), .task = {file.string()}};
+    const Result result = run(config, true);
+    const Json task = to_json(config, result)["tasks"][0];
+    const engine::ChoiceAnswer& base = result.base_judgement->tasks[0].choices[0];
+    const double margin = base.log_likelihoods[0] - base.log_likelihoods[1];
+    CHECK(task["base"]["margin"]["value"].get<double>() == doctest::Approx(margin));
+    CHECK(task["base"]["acc"]["value"].get<double>() == (margin > 0 ? 1 : 0));
+    CHECK(task["gain"]["margin"]["error"].get<double>() == doctest::Approx(0));  // equal rows
+    CHECK(contains(to_page(config, result), "margin"));
+    const auto refusal = [&](const std::string& text) {
+      return refusal_of([&] { read_task(folder.write("t.jsonl", text), {}, 0); });
+    };
+    CHECK(contains(refusal(R"({"prompt": "p", "chosen": ["a"], "rejected": "c"})"), "a text"));
+    CHECK(contains(refusal(R"({"prompt": "p", "chosen": "a", "rejected": "a"})"), "the same"));
+    CHECK(contains(refusal(pair + R"({"prompt": "p", "choices": ["a", "b"], "answer": 0})"),
+                   "unlike the first"));
+  }
+
   TEST_CASE("evaluate: a base packed to 4 bits is another model") {
     Config config{.model = kModel,
                   .data = (fs::path(TOOLKIT_SOURCE_DIR) / "examples/data/dictionary").string(),
