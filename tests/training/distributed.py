@@ -6,7 +6,9 @@
 
 import json
 import pathlib
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -97,13 +99,26 @@ def interrupted(scene):
     assert "--resume" in output, output
 
 
+def free_port():
+    """The first of two free ports below those that systems give to connections."""
+    while True:
+        port = random.randrange(20000, 32000, 2)
+        with socket.socket() as first, socket.socket() as second:
+            try:
+                first.bind(("127.0.0.1", port))
+                second.bind(("127.0.0.1", port + 1))
+                return port
+            except OSError:
+                pass
+
+
 def over_ssh(scene):
     """A stand-in for ssh that runs the script here."""
     ssh = scene.folder / "ssh"
     ssh.write_text('#!/bin/sh\nshift\nexec sh -c "$*"\n')
     ssh.chmod(0o755)
     settings = ["--steps", "2", "--json"]
-    done = scene.run("launch", "--hosts", "127.0.0.1,localhost", "--ssh", str(ssh), "--port", "41323", "--",
+    done = scene.run("launch", "--hosts", "127.0.0.1,localhost", "--ssh", str(ssh), "--port", str(free_port()), "--",
                      *scene.words("hosts", *settings))
     assert scene.result(done)["processes"] == 2, done.stdout
 

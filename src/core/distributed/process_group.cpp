@@ -48,8 +48,12 @@ ProcessGroup ProcessGroup::from_environment() {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    fail(ErrorKind::kUserInput, "the other processes cannot be reached over '{}': {}",
-         transport.name, error.what());
+    const bool taken = std::string_view(error.what()).find("bind") != std::string_view::npos;
+    fail(ErrorKind::kUserInput, "the other processes cannot be reached over '{}': {}{}",
+         transport.name, error.what(),
+         taken
+             ? "; another program has this rank's port: `mlx-toolkit launch --port N` takes others"
+             : "");
   }
   result.transport_ = transport.name;
   result.rank_ = result.connection_->group.rank();

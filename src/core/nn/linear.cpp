@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "core/tensor/embedding.h"
+#include "core/tensor/weight_rows.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
 
@@ -39,16 +40,10 @@ mx::array Dora::output_scale(const Linear& layer) const {
 
 mx::array squared_row_norms(const tensor::Weight& weight) {
   constexpr int kRows = 256;
-  const auto rows_of = [](const mx::array& matrix, int begin, int end) {
-    return mx::slice(matrix, {begin, 0}, {end, matrix.shape(1)});
-  };
   std::vector<mx::array> parts;
   for (int begin = 0; begin < weight.rows(); begin += kRows) {
     const int end = std::min(weight.rows(), begin + kRows);
-    tensor::Weight part = weight;
-    part.data = rows_of(weight.data, begin, end);
-    if (weight.scales) part.scales = rows_of(*weight.scales, begin, end);
-    if (weight.biases) part.biases = rows_of(*weight.biases, begin, end);
+    const tensor::Weight part = tensor::weight_rows(weight, begin, end);
     parts.push_back(mx::sum(mx::square(tensor::dequantized(part, mx::float32)), 1));
     mx::eval(parts.back());
   }

@@ -58,7 +58,8 @@ MemoryPlan plan_memory(const models::DecoderConfig& model, const TrainingNeeds& 
     plan.weights += scaled(static_cast<double>(needs.linear_elements) * kInt8Bytes);
   // Values of full fine-tuning are the weights themselves.
   plan.trained = scaled(static_cast<double>(needs.trained_elements) *
-                        ((needs.trains_weights ? 1 : 2) * kFloat + needs.optimizer_bytes));
+                        ((needs.trains_weights ? 1 : 2) * kFloat + needs.optimizer_bytes)) +
+                 needs.shared_elements * kFloat;
 
   // Between layers: the sum and what is to be added to it.
   const int64_t stream = 2 * widths.hidden;

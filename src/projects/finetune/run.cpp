@@ -233,6 +233,7 @@ Result run(Prepared prepared, report::RunLog& log, bool quiet,
     result.sample.reset();
   }
   if (config.method == "full" && !result.training.interrupted) {
+    model.decoder.reset();  // the weights that were written are read again
     result.model = write_model_folder(config.model, result.adapter, quiet);
     log.artifact(result.model, "the trained model");
   }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "core/base/error.h"
 
@@ -61,22 +62,30 @@ std::string hostfile_text(const std::vector<std::string>& addresses) {
 }
 
 std::vector<int> free_ports(int count) {
+  // The ranks bind them later. Until then no connection of another program may get one as its own
+  // end, so they lie below what systems choose for that: Linux from 32768 on, macOS from 49152 on.
+  std::mt19937 random(std::random_device{}());
+  std::uniform_int_distribution<int> some_port(20000, 32000);
   std::vector<int> ports, sockets;
-  std::string trouble;
-  for (int i = 0; i < count && trouble.empty(); ++i) {
+  std::string trouble = "all that were tried are taken";
+  for (int tries = 0; tries < 1000 && static_cast<int>(ports.size()) < count; ++tries) {
+    const int port = some_port(random);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
+    address.sin_port = htons(static_cast<uint16_t>(port));
     const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
-    if (descriptor >= 0) sockets.push_back(descriptor);
-    if (descriptor < 0 || ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    if (descriptor < 0) {
       trouble = std::strerror(errno);
-    ports.push_back(ntohs(address.sin_port));
+      break;
+    }
+    sockets.push_back(descriptor);
+    if (::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0)
+      ports.push_back(port);
   }
   for (const int descriptor : sockets) ::close(descriptor);
-  if (!trouble.empty()) fail(ErrorKind::kNetwork, "no free port on 127.0.0.1: {}", trouble);
+  if (static_cast<int>(ports.size()) < count)
+    fail(ErrorKind::kNetwork, "no free port on 127.0.0.1: {}", trouble);
   return ports;
 }
 

@@ -63,19 +63,26 @@ const mx::array* AdapterMerge::find(const std::string& module, const char* leaf)
   return found == adapter_.tensors.end() ? nullptr : &found->second;
 }
 
-mx::array AdapterMerge::merged(const std::string& module, const mx::array& weight) const {
-  if (const mx::array* own = find(module, ".weight")) return mx::astype(*own, mx::float32);
+mx::array AdapterMerge::merged(const std::string& module, const mx::array& rows,
+                               int first_row) const {
+  const int last = first_row + rows.shape(0);
+  if (const mx::array* own = find(module, ".weight")) {
+    mx::Shape begin(own->ndim(), 0), end = own->shape();
+    begin[0] = first_row;
+    end[0] = last;
+    return mx::astype(mx::slice(*own, begin, end), mx::float32);
+  }
   const mx::array *a = find(module, ".lora_a"), *b = find(module, ".lora_b");
-  if (!a || !b) return weight;
-  const mx::array product = mx::matmul(mx::transpose(mx::astype(*b, mx::float32)),
+  if (!a || !b) return rows;
+  const mx::array outputs = mx::slice(*b, {0, first_row}, {b->shape(0), last});
+  const mx::array product = mx::matmul(mx::transpose(mx::astype(outputs, mx::float32)),
                                        mx::transpose(mx::astype(*a, mx::float32)));
-  const mx::array sum =
-      mx::add(weight, mx::multiply(product, mx::array(adapter_.scale_of(module))));
+  const mx::array sum = mx::add(rows, mx::multiply(product, mx::array(adapter_.scale_of(module))));
   const mx::array* magnitude = find(module, ".m");
   if (!magnitude) return sum;
   const mx::array norms = mx::linalg::norm(sum, /*axis=*/1, /*keepdims=*/true);
-  const mx::array wanted = mx::expand_dims(mx::astype(*magnitude, mx::float32), 1);
-  return mx::multiply(sum, mx::divide(wanted, norms));
+  const mx::array wanted = mx::slice(*magnitude, {first_row}, {last});
+  return mx::multiply(sum, mx::divide(mx::expand_dims(mx::astype(wanted, mx::float32), 1), norms));
 }
 
 std::optional<mx::array> AdapterMerge::bias(const std::string& module,

@@ -17,9 +17,10 @@ class AdapterMerge {
   AdapterMerge(Adapter adapter, const ModelFiles& model);
 
   bool changes(const std::string& module) const { return modules_.contains(module); }
-  /// W (out, in), f32, with the adapter in it, f32: W + scale (a b)^T, in DoRA with its rows
-  /// rescaled to the norms m; the adapter's own weight where it holds whole ones.
-  mx::array merged(const std::string& module, const mx::array& weight) const;
+  /// `rows` of W (out, in), f32, from `first_row` on, with the adapter in them, f32:
+  /// W + scale (a b)^T, in DoRA with its rows rescaled to the norms m; the adapter's own weight
+  /// where it holds whole ones.
+  mx::array merged(const std::string& module, const mx::array& rows, int first_row) const;
   /// The adapter's own bias, or the one given.
   std::optional<mx::array> bias(const std::string& module, std::optional<mx::array> bias) const;
 

@@ -1,9 +1,12 @@
 #include "core/checkpoint/write/converted_model.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/checkpoint/ggml_types.h"
 #include "core/checkpoint/write/gguf_tensors.h"
+#include "core/tensor/weight_rows.h"
 #include "mlx/ops.h"
 #include "mlx/transforms.h"
 
@@ -12,6 +15,8 @@ namespace toolkit::checkpoint {
 namespace {
 
 using Kind = TargetForm::Kind;
+
+constexpr int kBlockElements = 1 << 22;
 
 WeightForm dense_form(const WeightForm& own, mx::Dtype dtype) {
   return {.shape = own.shape, .dtype = dtype};
@@ -27,7 +32,24 @@ double product(const mx::array& a, const mx::array& b) {
   return static_cast<double>(mx::sum(mx::multiply(a, b)).item<float>());
 }
 
+void evaluate(const tensor::Weight& weight) {
+  std::vector<mx::array> arrays = {weight.data};
+  if (weight.scales) arrays.push_back(*weight.scales);
+  if (weight.biases) arrays.push_back(*weight.biases);
+  mx::eval(std::move(arrays));
+}
+
 }  // namespace
+
+void ConvertedModel::Change::add(const mx::array& base, const mx::array& exact,
+                                 const mx::array& written) {
+  const mx::array change = mx::subtract(exact, base);
+  const mx::array came = mx::subtract(written, base);
+  const mx::array lost = mx::subtract(came, change);
+  whole += product(change, change);
+  arrived += product(came, change);
+  missed += product(lost, lost);
+}
 
 ConvertedModel::ConvertedModel(std::unique_ptr<ModelFiles> base, std::optional<Adapter> adapter,
                                TargetForm target)
@@ -86,11 +108,21 @@ tensor::Weight ConvertedModel::weight(const std::string& module) const {
       has.group_size == wanted.group_size && has.dtype == wanted.dtype &&
       (has.block_type == wanted.block_type || !target_.for_gguf || target_.kind == Kind::kKeep);
   if (same && !changed) return own;
-  const mx::array base = tensor::dequantized(own, mx::float32);
-  const mx::array exact = changed ? merge_->merged(module, base) : base;
-  tensor::Weight written = in_form(module, exact, wanted);
-  if (changed) measure(module, base, exact, written);
-  return written;
+  // Some rows at a time: expanded, merged and measured they take several times their room.
+  const int rows = own.data.shape(0), columns = own.data.ndim() == 2 ? own.columns() : rows;
+  const int step = own.data.ndim() == 2 ? std::max(1, kBlockElements / columns) : rows;
+  std::vector<tensor::Weight> parts;
+  Change change;
+  for (int begin = 0; begin < rows; begin += step) {
+    const int end = std::min(rows, begin + step);
+    const mx::array base = tensor::dequantized(tensor::weight_rows(own, begin, end), mx::float32);
+    const mx::array exact = changed ? merge_->merged(module, base, begin) : base;
+    parts.push_back(in_form(module, exact, wanted));
+    if (changed) change.add(base, exact, tensor::dequantized(parts.back(), mx::float32));
+    evaluate(parts.back());
+  }
+  if (changed) note(module, change);
+  return tensor::joined_rows(parts);
 }
 
 std::optional<mx::array> ConvertedModel::bias(const std::string& module) const {
@@ -100,27 +132,22 @@ std::optional<mx::array> ConvertedModel::bias(const std::string& module) const {
   return own;
 }
 
-void ConvertedModel::measure(const std::string& module, const mx::array& base,
-                             const mx::array& exact, const tensor::Weight& written) const {
-  const mx::array change = mx::subtract(exact, base);
-  const mx::array arrived = mx::subtract(tensor::dequantized(written, mx::float32), base);
-  const double whole = product(change, change), kept = product(arrived, change);
-  const mx::array missed = mx::subtract(arrived, change);
+void ConvertedModel::note(const std::string& module, const Change& change) const {
   ++loss_.modules;
-  change_ += whole;
-  arrived_ += kept;
-  missed_ += product(missed, missed);
-  if (whole > 0.0 && kept / whole < loss_.worst_kept) {
-    loss_.worst_kept = kept / whole;
+  all_.whole += change.whole;
+  all_.arrived += change.arrived;
+  all_.missed += change.missed;
+  if (change.whole > 0.0 && change.arrived / change.whole < loss_.worst_kept) {
+    loss_.worst_kept = change.arrived / change.whole;
     loss_.worst_module = module;
   }
 }
 
 MergeLoss ConvertedModel::merge_loss() const {
   MergeLoss loss = loss_;
-  if (change_ > 0.0) {
-    loss.kept = arrived_ / change_;
-    loss.noise = std::sqrt(missed_ / change_);
+  if (all_.whole > 0.0) {
+    loss.kept = all_.arrived / all_.whole;
+    loss.noise = std::sqrt(all_.missed / all_.whole);
   }
   return loss;
 }

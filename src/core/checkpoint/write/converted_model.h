@@ -72,13 +72,18 @@ class ConvertedModel : public ModelFiles, public KnownForms {
   WeightForm kept_form(const std::string& module, const WeightForm& own) const;
   tensor::Weight in_form(const std::string& module, const mx::array& values,
                          const WeightForm& form) const;
-  void measure(const std::string& module, const mx::array& base, const mx::array& exact,
-               const tensor::Weight& written) const;
+
+  /// Products of what an adapter changes with what arrived of it, summed over weights.
+  struct Change {
+    double whole = 0.0, arrived = 0.0, missed = 0.0;
+    void add(const mx::array& base, const mx::array& exact, const mx::array& written);
+  };
+  void note(const std::string& module, const Change& change) const;
 
   std::unique_ptr<ModelFiles> base_;
   std::optional<AdapterMerge> merge_;
   TargetForm target_;
-  mutable double change_ = 0.0, arrived_ = 0.0, missed_ = 0.0;  // sums of products and squares
+  mutable Change all_;
   mutable MergeLoss loss_;
 };
 
