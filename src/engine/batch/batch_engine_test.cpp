@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <future>
 #include <thread>
 
 #include "core/base/testing.h"
@@ -319,6 +320,37 @@ TEST_SUITE("unit") {
     CHECK(ids_of(fresh) == ids_of(remembered));
     for (size_t t = 0; t < fresh.tokens.size(); ++t)
       CHECK(fresh.tokens[t].token.logprob == remembered.tokens[t].token.logprob);
+  }
+
+  TEST_CASE("what prompts that start together begin with is computed once") {
+    if (!tensor::use_cpu_kernels()) {
+      MESSAGE("SKIPPED: no CPU kernels in this build");
+      return;
+    }
+    const TestingFolder folder;
+    write_adapter(folder.path / "one", 100, false);
+    BatchRequest parting = greedy(100, 10), adapted = greedy(100, 10);
+    for (size_t i = 70; i < 100; ++i) parting.prompt[i] += 1;
+    adapted.adapter = "one";
+    const std::vector<BatchRequest> requests = {greedy(100, 10), greedy(100, 10), parting, adapted,
+                                                adapted};
+    for (const int step_tokens : {30, 512}) {
+      BatchEngine engine(tiny_language_model(), {.step_tokens = step_tokens});
+      engine.load_adapter("one", folder.path / "one");
+      Collector collector;
+      std::promise<void> all_there;
+      engine.submit(greedy(5, 1, 90),
+                    [&, told = all_there.get_future().share()](const BatchEvent&) { told.wait(); });
+      for (size_t i = 0; i < requests.size(); ++i)
+        REQUIRE(engine.submit(requests[i], collector.listener(i)));
+      all_there.set_value();
+      const std::vector<int> cached = {0, 96, 64, 0, 96};
+      for (size_t i = 0; i < requests.size(); ++i) {
+        const Heard heard = collector.wait(i);
+        CHECK(heard.figures.cached_tokens == cached[i]);
+        CHECK(ids_of(heard) == ids_of(alone(engine, requests[i])));
+      }
+    }
   }
 
   TEST_CASE("guessing ahead changes nothing but the number of passes") {

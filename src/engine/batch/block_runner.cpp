@@ -20,6 +20,12 @@ BlockedSequence& blocked_sequence(SequenceMemory& memory) {
   return static_cast<BlockedSequence&>(memory);
 }
 
+// What is remembered can be taken up at the end of a block, before room for the next is reserved.
+bool recalls(const BlockedSequence& sequence) {
+  return sequence.length == static_cast<int>(sequence.remembered.size()) * kTokens &&
+         sequence.blocks.size() == sequence.remembered.size();
+}
+
 uint64_t root_of(const LoadedAdapter* adapter) {
   return adapter ? adapter->id : 0;
 }
@@ -38,10 +44,8 @@ std::unique_ptr<SequenceMemory> BlockRunner::open() {
 int BlockRunner::recall(SequenceMemory& memory, std::span<const int32_t> tokens,
                         const LoadedAdapter* adapter) {
   BlockedSequence& sequence = blocked_sequence(memory);
-  // Not in the middle of a block, and the last token is always computed: its logits are wanted.
-  while (sequence.length == static_cast<int>(sequence.remembered.size()) * kTokens &&
-         sequence.blocks.size() == sequence.remembered.size() &&
-         tokens.size() > static_cast<size_t>(sequence.length + kTokens)) {
+  // The last token is always computed: its logits are wanted.
+  while (recalls(sequence) && tokens.size() > static_cast<size_t>(sequence.length + kTokens)) {
     PrefixBlock* before = sequence.remembered.empty() ? nullptr : sequence.remembered.back();
     PrefixBlock* next = prefixes_.find(root_of(adapter), before,
                                        tokens.subspan(static_cast<size_t>(sequence.length)));
@@ -51,6 +55,11 @@ int BlockRunner::recall(SequenceMemory& memory, std::span<const int32_t> tokens,
     sequence.length += kTokens;
   }
   return sequence.length;
+}
+
+int BlockRunner::next_recall(const SequenceMemory& memory) const {
+  const auto& sequence = static_cast<const BlockedSequence&>(memory);
+  return recalls(sequence) ? sequence.length + kTokens : 0;
 }
 
 uint8_t* BlockRunner::take_block() {

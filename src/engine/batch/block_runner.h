@@ -15,6 +15,7 @@ class BlockRunner : public ModelRunner {
   std::unique_ptr<SequenceMemory> open() override;
   int recall(SequenceMemory& memory, std::span<const int32_t> tokens,
              const LoadedAdapter* adapter) override;
+  int next_recall(const SequenceMemory& memory) const override;
   bool reserve(SequenceMemory& memory, int count) override;
   void run(std::span<const StepPart> parts) override;
   void truncate(SequenceMemory& memory, int tokens) override;

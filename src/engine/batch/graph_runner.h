@@ -14,6 +14,7 @@ class GraphRunner : public ModelRunner {
   std::unique_ptr<SequenceMemory> open() override;
   int recall(SequenceMemory& memory, std::span<const int32_t> tokens,
              const LoadedAdapter* adapter) override;
+  int next_recall(const SequenceMemory&) const override { return 0; }
   bool reserve(SequenceMemory& memory, int count) override;
   void run(std::span<const StepPart> parts) override;
   void truncate(SequenceMemory& memory, int tokens) override;

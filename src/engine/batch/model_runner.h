@@ -33,6 +33,9 @@ class ModelRunner {
   /// now: never all of `tokens`.
   virtual int recall(SequenceMemory& memory, std::span<const int32_t> tokens,
                      const LoadedAdapter* adapter) = 0;
+  /// How many tokens would be there if recall() found a little more; 0 where it can find nothing,
+  /// whatever is remembered.
+  virtual int next_recall(const SequenceMemory& memory) const = 0;
   /// Makes room for `count` more tokens. False: there is none until others end.
   virtual bool reserve(SequenceMemory& memory, int count) = 0;
   /// Room is reserved; the parts' logits lie one behind another.

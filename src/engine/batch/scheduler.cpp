@@ -120,6 +120,19 @@ int Scheduler::tokens_to_plan(Sequence& sequence, int budget) {
   return wanted;
 }
 
+// Whether an older sequence computes in this step what this one needs next, and is to share it.
+bool Scheduler::is_computed_beside(const Sequence& sequence) const {
+  const int until = runner_.next_recall(*sequence.memory);
+  const std::vector<int32_t>& tokens = sequence.tokens();
+  if (until == 0 || static_cast<int>(tokens.size()) <= until) return false;
+  return std::any_of(planned_.begin(), planned_.end(), [&](const Planned& planned) {
+    const Sequence& other = *planned.sequence;
+    return other.adapter() == sequence.adapter() && other.computed < until &&
+           static_cast<int>(other.tokens().size()) >= until &&
+           std::equal(tokens.begin(), tokens.begin() + until, other.tokens().begin());
+  });
+}
+
 // Tokens that may follow the newest one, to be checked in the same pass.
 std::vector<int32_t> Scheduler::guess(Sequence& sequence) {
   if (options_.speculate_tokens <= 0 || running_.size() > kFewSequences || sequence.constrained() ||
@@ -138,6 +151,7 @@ void Scheduler::plan() {
     Sequence& sequence = *running_[i];
     const int size = static_cast<int>(sequence.tokens().size());
     if (sequence.computed + 1 < size && budget > 0) recall(sequence);
+    if (is_computed_beside(sequence)) continue;
     const int count = tokens_to_plan(sequence, budget);
     if (count == 0) continue;
     const auto begin = sequence.tokens().begin() + sequence.computed;

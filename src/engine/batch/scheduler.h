@@ -14,8 +14,8 @@ namespace toolkit::engine {
 
 /// Decides step by step what of which sequence is computed: one token of every sequence that
 /// generates, and up to step_tokens of prompts, the oldest first. Where memory runs out the
-/// youngest sequence makes way and is taken up again later; nothing is lost but time. Knows no
-/// threads.
+/// youngest sequence makes way and is taken up again later; nothing is lost but time. What two
+/// prompts begin with is computed for the older one, the other waits for it. Knows no threads.
 class Scheduler {
  public:
   Scheduler(ModelRunner& runner, int vocabulary, const BatchOptions& options);
@@ -43,6 +43,7 @@ class Scheduler {
   void admit(Time now);
   void plan();
   int tokens_to_plan(Sequence& sequence, int budget);
+  bool is_computed_beside(const Sequence& sequence) const;
   std::vector<int32_t> guess(Sequence& sequence);
   void make_way();
   void recall(Sequence& sequence);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <vector>
 
 #include "core/tensor/cpu/block_attention.h"
@@ -51,15 +52,63 @@ void multiply(const float* x, int64_t count, std::span<const Product> products) 
   if (!together.empty()) fixed_gemm(x, count, together);
 }
 
-/// Branch, scale and bias of one row.
-void finish_map(const LinearTerms& map, const RowBranch& branch, const float* x, float* y) {
-  const int64_t width = map.weight->rows();
-  if (branch.lora) add_low_rank(view_of(*branch.lora), x, y);
+/// Rows with the same branches, which are finished together on one thread.
+struct RowGroup {
+  static constexpr size_t kMost = 4;
+  const void* branches;
+  std::array<int64_t, kMost> members;
+  size_t count = 0;
+
+  std::span<const int64_t> rows() const { return std::span(members).first(count); }
+};
+
+/// In the order of their first rows; small enough that every thread has some.
+template <class BranchesOf>
+std::vector<RowGroup> groups_of(int64_t count, const BranchesOf& branches_of) {
+  const auto most =
+      static_cast<size_t>(std::clamp<int64_t>(count / (2 * thread_count()), 1, RowGroup::kMost));
+  std::vector<RowGroup> groups;
+  std::map<const void*, size_t> open;  // the group that takes the next row of these branches
+  for (int64_t row = 0; row < count; ++row) {
+    const void* branches = branches_of(row);
+    const auto [place, fresh] = open.try_emplace(branches, groups.size());
+    if (!fresh && groups[place->second].count == most) place->second = groups.size();
+    if (place->second == groups.size()) groups.push_back({.branches = branches, .members = {}});
+    RowGroup& group = groups[place->second];
+    group.members[group.count++] = row;
+  }
+  return groups;
+}
+
+template <class Body>
+void for_each_group(const std::vector<RowGroup>& groups, const Body& body) {
+  parallel_for(std::ssize(groups), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) body(groups[static_cast<size_t>(i)]);
+  });
+}
+
+/// Branch, scale and bias of rows of one group: x (.., in), y (.., out).
+void finish_map(const LinearTerms& map, const RowBranch& branch, const RowGroup& group,
+                const float* x, float* y) {
+  const int64_t width = map.weight->rows(), columns = map.weight->columns();
+  if (branch.lora) {
+    std::array<const float*, RowGroup::kMost> from{};
+    std::array<float*, RowGroup::kMost> to{};
+    for (size_t i = 0; i < group.count; ++i) {
+      from[i] = x + group.members[i] * columns;
+      to[i] = y + group.members[i] * width;
+    }
+    add_low_rank(view_of(*branch.lora), std::span(from).first(group.count),
+                 std::span(to).first(group.count));
+  }
   const float* bias = map.bias ? map.bias->data<float>() : nullptr;
-  if (branch.output_scale)
-    scale_columns_rows(y, branch.output_scale->data<float>(), bias, y, 1, width);
-  else if (bias)
-    for (int64_t i = 0; i < width; ++i) y[i] += bias[i];
+  for (const int64_t row : group.rows()) {
+    float* out = y + row * width;
+    if (branch.output_scale)
+      scale_columns_rows(out, branch.output_scale->data<float>(), bias, out, 1, width);
+    else if (bias)
+      for (int64_t i = 0; i < width; ++i) out[i] += bias[i];
+  }
 }
 
 void norm_heads(const mx::array* weight, float* x, int64_t heads, int64_t width, float eps) {
@@ -92,7 +141,9 @@ class RowsPass {
         channels_(std::ssize(x) / count_),
         query_(int64_t{settings.heads} * settings.head_dim),
         key_(int64_t{settings.kv_heads} * settings.head_dim),
-        inner_(layer.gate.weight->rows()) {
+        inner_(layer.gate.weight->rows()),
+        groups_(groups_of(count_,
+                          [&](int64_t row) { return rows[static_cast<size_t>(row)].branches; })) {
     normed_ = scratch<float>(
         Scratch::kDecode,
         static_cast<size_t>(count_ * (2 * (channels_ + query_ + key_) + 2 * inner_)));
@@ -112,25 +163,26 @@ class RowsPass {
     prepare_attention();
     attend();
     multiply(seen_, count_, std::array{Product{&layer_.o, delta_}});
-    for_each_row(count_, [&](int64_t row) {
-      finish_map(layer_.o, branches(row).o, seen_ + row * query_, delta_ + row * channels_);
-      add_delta(row, layer_.attention_output_norm);
-      norm(row, layer_.mlp_norm);
+    for_each_group(groups_, [&](const RowGroup& group) {
+      finish_map(layer_.o, branches(group).o, group, seen_, delta_);
+      for (const int64_t row : group.rows()) {
+        add_delta(row, layer_.attention_output_norm);
+        norm(row, layer_.mlp_norm);
+      }
     });
     multiply(normed_, count_, std::array{Product{&layer_.gate, gate_}, Product{&layer_.up, up_}});
-    for_each_row(count_, [&](int64_t row) { activate(row); });
+    for_each_group(groups_, [&](const RowGroup& group) { activate(group); });
     multiply(gate_, count_, std::array{Product{&layer_.down, delta_}});
-    for_each_row(count_, [&](int64_t row) {
-      finish_map(layer_.down, branches(row).down, gate_ + row * inner_, delta_ + row * channels_);
-      add_delta(row, layer_.mlp_output_norm);
+    for_each_group(groups_, [&](const RowGroup& group) {
+      finish_map(layer_.down, branches(group).down, group, gate_, delta_);
+      for (const int64_t row : group.rows()) add_delta(row, layer_.mlp_output_norm);
     });
   }
 
  private:
-  const LayerBranches& branches(int64_t row) const {
+  static const LayerBranches& branches(const RowGroup& group) {
     static const LayerBranches kNone;
-    const LayerBranches* own = rows_[static_cast<size_t>(row)].branches;
-    return own ? *own : kNone;
+    return group.branches ? *static_cast<const LayerBranches*>(group.branches) : kNone;
   }
 
   void norm(int64_t row, const mx::array* weight) {
@@ -153,24 +205,27 @@ class RowsPass {
       table = rope_table({layer_.frequencies->data<float>(), layer_.frequencies->size()},
                          layer_.rope_scale, last + 1);
     }
-    const int64_t width = settings_.head_dim;
-    for_each_row(count_, [&](int64_t row) {
-      const DecodeRow& token = rows_[static_cast<size_t>(row)];
-      const LayerBranches& own = branches(row);
-      const float* normed = normed_ + row * channels_;
-      float *q = q_ + row * query_, *k = k_ + row * key_, *v = v_ + row * key_;
-      finish_map(layer_.q, own.q, normed, q);
-      finish_map(layer_.k, own.k, normed, k);
-      finish_map(layer_.v, own.v, normed, v);
-      norm_heads(layer_.q_norm, q, settings_.heads, width, settings_.norm_eps);
-      norm_heads(layer_.k_norm, k, settings_.kv_heads, width, settings_.norm_eps);
-      if (table) {
-        const float* angles = table->at(token.position);
-        rope_token(q, q, angles, settings_.heads, width, table->half, false);
-        rope_token(k, k, angles, settings_.kv_heads, width, table->half, false);
-      }
-      store_in_block(attention_, token.position, token.blocks, k, v);
+    for_each_group(groups_, [&](const RowGroup& group) {
+      const LayerBranches& own = branches(group);
+      finish_map(layer_.q, own.q, group, normed_, q_);
+      finish_map(layer_.k, own.k, group, normed_, k_);
+      finish_map(layer_.v, own.v, group, normed_, v_);
+      for (const int64_t row : group.rows()) rotate_and_store(row, table.get());
     });
+  }
+
+  void rotate_and_store(int64_t row, const RopeTable* table) {
+    const DecodeRow& token = rows_[static_cast<size_t>(row)];
+    const int64_t width = settings_.head_dim;
+    float *q = q_ + row * query_, *k = k_ + row * key_;
+    norm_heads(layer_.q_norm, q, settings_.heads, width, settings_.norm_eps);
+    norm_heads(layer_.k_norm, k, settings_.kv_heads, width, settings_.norm_eps);
+    if (table) {
+      const float* angles = table->at(token.position);
+      rope_token(q, q, angles, settings_.heads, width, table->half, false);
+      rope_token(k, k, angles, settings_.kv_heads, width, table->half, false);
+    }
+    store_in_block(attention_, token.position, token.blocks, k, v_ + row * key_);
   }
 
   void attend() {
@@ -182,12 +237,13 @@ class RowsPass {
     attend_blocks(attention_, tokens);
   }
 
-  void activate(int64_t row) {
-    const float* normed = normed_ + row * channels_;
-    float *gate = gate_ + row * inner_, *up = up_ + row * inner_;
-    finish_map(layer_.gate, branches(row).gate, normed, gate);
-    finish_map(layer_.up, branches(row).up, normed, up);
-    gated_forward(gate, up, gate, inner_, settings_.gate);
+  void activate(const RowGroup& group) {
+    finish_map(layer_.gate, branches(group).gate, group, normed_, gate_);
+    finish_map(layer_.up, branches(group).up, group, normed_, up_);
+    for (const int64_t row : group.rows()) {
+      float* gate = gate_ + row * inner_;
+      gated_forward(gate, up_ + row * inner_, gate, inner_, settings_.gate);
+    }
   }
 
   const DecodeLayer& layer_;
@@ -196,6 +252,7 @@ class RowsPass {
   const std::span<const DecodeRow> rows_;
   float* const x_;
   const int64_t count_, channels_, query_, key_, inner_;
+  const std::vector<RowGroup> groups_;
   float *normed_, *delta_;      // (rows, channels)
   float *q_, *seen_, *k_, *v_;  // (rows, heads * width)
   float *gate_, *up_;           // (rows, inner)
@@ -212,15 +269,17 @@ void decode_rows(const DecodeLayer& layer, const DecodeSettings& settings,
 void decode_head_rows(const mx::array& norm, const LinearTerms& head, float norm_eps,
                       std::span<const RowBranch> branches, std::span<const float> x,
                       std::span<float> logits) {
-  const int64_t count = std::ssize(branches), channels = std::ssize(x) / count,
-                vocabulary = head.weight->rows();
+  const int64_t count = std::ssize(branches), channels = std::ssize(x) / count;
   float* normed = scratch<float>(Scratch::kDecode, x.size());
   rms_norm_rows(x.data(), nullptr, norm.data<float>(), nullptr, normed, count, channels, norm_eps);
   multiply(normed, count, std::array{Product{&head, logits.data()}});
-  for_each_row(count, [&](int64_t row) {
-    finish_map(head, branches[static_cast<size_t>(row)], normed + row * channels,
-               logits.data() + row * vocabulary);
-  });
+  const auto branch_of = [&](int64_t row) -> const RowBranch& {
+    return branches[static_cast<size_t>(row)];
+  };
+  for_each_group(groups_of(count, [&](int64_t row) { return branch_of(row).lora; }),
+                 [&](const RowGroup& group) {
+                   finish_map(head, branch_of(group.members[0]), group, normed, logits.data());
+                 });
 }
 
 }  // namespace toolkit::tensor::cpu
