@@ -34,10 +34,11 @@ std::optional<mx::array> taken(Tensors& tensors, const std::string& name) {
 
 std::optional<nn::Dora> dora_of(const nn::Linear& layer, const tensor::LoraBranch& lora,
                                 const mx::array& magnitude) {
-  nn::Linear branched = layer;
-  branched.lora = lora;
   nn::Dora dora{.magnitude = magnitude, .squared_norms = nn::squared_row_norms(layer.weight)};
-  dora.scale = mx::contiguous(dora.output_scale(branched));
+  dora.scale = mx::contiguous(
+      tensor::dora_scale({.weight = &layer.weight,
+                          .lora = &lora,
+                          .dora = tensor::DoraTerms{&dora.magnitude, &dora.squared_norms}}));
   mx::eval(*dora.scale);
   return dora;
 }

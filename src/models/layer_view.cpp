@@ -13,7 +13,7 @@ bool complete(const DecoderBlock& block) {
   const Mlp& m = block.mlp;
   for (const nn::Linear* layer :
        {&a.q_proj, &a.k_proj, &a.v_proj, &a.o_proj, &m.gate_proj, &m.up_proj, &m.down_proj})
-    if (!layer->complete_in_terms()) return false;
+    if (layer->learns_magnitude()) return false;
   return true;
 }
 

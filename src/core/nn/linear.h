@@ -9,8 +9,6 @@
 
 namespace toolkit::nn {
 
-struct Linear;
-
 /// Weight-decomposed low-rank adaptation: the layer's weight is split into a length per output,
 /// which learns by itself, and a direction, to which the LoRA branch is added:
 ///   y = m / ||W + s (a b)^T||_row (W x + s (x a) b) + bias
@@ -20,9 +18,6 @@ struct Dora {
   mx::array squared_norms;  // (out) f32, of the rows of W
   /// m / norm of a layer that does not learn, computed once; not there while it learns.
   std::optional<mx::array> scale = std::nullopt;
-
-  /// m / norm (out), from the branch as it is now. W a is made on the packed weight.
-  mx::array output_scale(const Linear& layer) const;
 };
 
 /// Sums of squares of the rows of a weight, (out) f32, evaluated; a packed weight is expanded a few
@@ -38,10 +33,9 @@ struct Linear {
   std::shared_ptr<const tensor::PreparedWeight> prepared;
   tensor::Compute compute = tensor::Compute::kFloat32;
 
-  /// What the layer computes, without the scale of a Dora that learns.
   tensor::LinearTerms terms() const;
-  /// Whether terms() is all of it.
-  bool complete_in_terms() const { return !dora || dora->scale; }
+  /// Whether a Dora changes with every step, so that its scale is computed anew each time.
+  bool learns_magnitude() const { return dora && !dora->scale; }
   mx::array operator()(const mx::array& x) const;
 };
 

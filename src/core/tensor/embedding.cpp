@@ -22,6 +22,14 @@ mx::array embedding(const Weight& table, const mx::array& ids, mx::Dtype dtype) 
   return plain::embedding(table, ids, dtype);
 }
 
+std::vector<mx::array> shared_table(const mx::array& table, int count) {
+#ifdef TOOLKIT_CPU_KERNELS
+  if (use_cpu_kernels() && count > 1 && table.ndim() == 2 && all_float32({&table}))
+    return cpu::shared_table(table, count);
+#endif
+  return std::vector<mx::array>(static_cast<size_t>(count), table);
+}
+
 mx::array gather_rows(const mx::array& x, const mx::array& rows) {
   if (x.ndim() != 2 || rows.ndim() != 1 || rows.dtype() != mx::int32)
     fail(ErrorKind::kInternal, "gather_rows: expected x (N, C) and rows (M) int32, found {} and {}",

@@ -48,6 +48,24 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a table used in several places: gradients of reading rows and of products add up") {
+    const mx::array ids = some_ids(2, 40, 30), others = some_ids(1, 5, 30);
+    const mx::array x = random_array({7, 20}, 2);
+    const auto both = [&](const Arrays& in) {
+      const std::vector<mx::array> uses = shared_table(in[0], 3);
+      return Arrays{embedding({.data = uses[0]}, ids, mx::float32),
+                    mx::matmul(x, mx::transpose(uses[1])),
+                    embedding({.data = uses[2]}, others, mx::float32)};
+    };
+    compare_with_plain(both, {random_array({30, 20}, 1)}, 1);
+    const auto rows_only = [&](const Arrays& in) {
+      const std::vector<mx::array> uses = shared_table(in[0], 2);
+      return Arrays{embedding({.data = uses[0]}, ids, mx::float32),
+                    embedding({.data = uses[1]}, others, mx::float32)};
+    };
+    compare_with_plain(rows_only, {random_array({30, 20}, 1)}, 1);
+  }
+
   TEST_CASE("gather_rows: values and a gradient that puts rows back") {
     const std::vector<int> rows = {5, 0, 7};
     const mx::array picked(rows.begin(), {3}, mx::int32);

@@ -41,6 +41,10 @@ std::optional<cpu::LinearMap> kernel_map(const LinearTerms& terms, Compute compu
     map.lora_b = mx::astype(terms.lora->b, mx::float32);
     map.lora_scale = terms.lora->scale;
   }
+  if (terms.dora) {
+    map.magnitude = mx::astype(*terms.dora->magnitude, mx::float32);
+    map.squared_norms = mx::astype(*terms.dora->squared_norms, mx::float32);
+  }
   if (compute == Compute::kInt8 && terms.prepared) map.int8 = terms.prepared->int8;
   map.bf16 = compute == Compute::kBFloat16 && cpu::has_bf16_products();
   return map;

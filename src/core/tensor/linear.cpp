@@ -79,6 +79,13 @@ void check_shapes(const mx::array& x, std::span<const LinearTerms> maps) {
         (map.output_scale->ndim() != 1 || map.output_scale->shape(0) != weight.rows()))
       fail(ErrorKind::kInternal, "linear: the output scale does not have {} elements",
            weight.rows());
+    if (map.dora && (!map.lora || map.output_scale))
+      fail(ErrorKind::kInternal, "linear: a DoRA goes with a branch and makes the output scale");
+    if (map.dora)
+      for (const mx::array* rows : {map.dora->magnitude, map.dora->squared_norms})
+        if (rows->ndim() != 1 || rows->shape(0) != weight.rows())
+          fail(ErrorKind::kInternal, "linear: a DoRA's arrays do not have {} elements",
+               weight.rows());
     if (!map.lora) continue;
     const mx::array &a = map.lora->a, &b = map.lora->b;
     if (a.ndim() != 2 || b.ndim() != 2 || a.shape(0) != weight.columns() ||
@@ -90,6 +97,11 @@ void check_shapes(const mx::array& x, std::span<const LinearTerms> maps) {
 
 bool drops(const LinearTerms& map) {
   return map.lora && map.lora->dropout > 0.0f;
+}
+
+/// Whether one product makes the whole of a DoRA; else its scale is an op of its own.
+bool is_one_product(const LinearTerms& map) {
+  return !drops(map) && !map.lora->frozen_a;
 }
 
 /// The part of a map that one product makes; the rest is for add_rest(). A branch that is put
@@ -148,10 +160,17 @@ std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTe
                                     Compute compute) {
   check_shapes(x, maps);
   std::deque<LoraBranch> made;
-  std::vector<LinearTerms> parts;
-  for (const LinearTerms& map : maps) parts.push_back(product_part(map, made));
+  std::deque<mx::array> scales;
+  std::vector<LinearTerms> whole(maps.begin(), maps.end()), parts;
+  for (LinearTerms& map : whole) {
+    if (map.dora && !is_one_product(map)) {
+      map.output_scale = &scales.emplace_back(dora_scale(map));
+      map.dora.reset();
+    }
+    parts.push_back(product_part(map, made));
+  }
   std::vector<mx::array> outputs = products(x, parts, compute);
-  for (size_t i = 0; i < maps.size(); ++i) outputs[i] = add_rest(outputs[i], x, maps[i]);
+  for (size_t i = 0; i < whole.size(); ++i) outputs[i] = add_rest(outputs[i], x, whole[i]);
   return outputs;
 }
 

@@ -57,20 +57,34 @@ struct LoraBranch {
   uint64_t dropout_key = 0;
 };
 
+/// Weight-decomposed low-rank adaptation while it learns: the rows of W + scale (a b)^T are given
+/// the lengths `magnitude`. Their own norms count as constants for gradients. (Liu et al. 2024,
+/// arXiv:2402.09353, 4.3)
+struct DoraTerms {
+  const mx::array* magnitude;      // (out) f32
+  const mx::array* squared_norms;  // (out) f32, of the rows of W
+};
+
 /// One linear map: y = output_scale (x W^T + scale (x a) b) + bias.
 struct LinearTerms {
   const Weight* weight;
   const PreparedWeight* prepared = nullptr;
   const mx::array* bias = nullptr;  // (out)
   const LoraBranch* lora = nullptr;
-  const mx::array* output_scale = nullptr;  // (out); DoRA's magnitude over the norm
+  const mx::array* output_scale = nullptr;       // (out)
+  std::optional<DoraTerms> dora = std::nullopt;  // beside a branch; its scale is the output's
 };
+
+/// The output scale that a map's `dora` stands for: magnitude over the norms of the rows as the
+/// branch makes them now, (out) f32. W a is made on the packed weight.
+mx::array dora_scale(const LinearTerms& map);
 
 /// Applies several linear maps to one input, as q/k/v or gate/up do: the input is read (and for
 /// int8 quantized) once, and its gradient is summed in place.
 ///   x        (..., in)
 ///   returns  one (..., out_i) per map, dtype of x
-/// Differentiable in x, lora.a, lora.b, output_scale, and in a dense weight and bias.
+/// Differentiable in x, lora.a, lora.b, output_scale, dora's magnitude, and in a dense weight and
+/// bias.
 /// Our CPU kernels round to kBFloat16 only where that is faster (AMX) and compute it as kFloat32
 /// elsewhere; up to 8 input rows are always computed in f32 on the packed weight.
 std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTerms> maps,

@@ -1,6 +1,7 @@
 #include "engine/train/trainable_parameters.h"
 
 #include "core/base/error.h"
+#include "core/tensor/embedding.h"
 #include "mlx/array.h"
 
 namespace toolkit::engine {
@@ -54,8 +55,15 @@ void TrainableParameters::assign(std::span<const mx::array> values) {
   if (values.size() != slots_.size())
     fail(ErrorKind::kInternal, "TrainableParameters: {} values for {} parameters", values.size(),
          slots_.size());
-  for (size_t i = 0; i < slots_.size(); ++i)
-    for (mx::array* place : slots_[i]) *place = values[i];
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const std::vector<mx::array*>& places = slots_[i];
+    if (places.size() > 1 && values[i].is_tracer()) {
+      const auto uses = tensor::shared_table(values[i], static_cast<int>(places.size()));
+      for (size_t k = 0; k < places.size(); ++k) *places[k] = uses[k];
+    } else {
+      for (mx::array* place : places) *place = values[i];
+    }
+  }
 }
 
 int64_t TrainableParameters::element_count() const {

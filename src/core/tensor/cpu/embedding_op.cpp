@@ -1,8 +1,10 @@
 #include "core/tensor/cpu/embedding_op.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/tensor/cpu/optimizer_op.h"
 #include "core/tensor/cpu/primitive.h"
 #include "core/tensor/cpu/thread_pool.h"
 #include "mlx/ops.h"
@@ -87,6 +89,68 @@ class ScatterRows : public CpuPrimitive {
   }
 };
 
+/// {sum (rows, C), dout (.., C), ids (..)} -> {sum with the rows of dout added at their ids}
+class AddRows : public CpuPrimitive {
+ public:
+  const char* name() const override { return "AddRows"; }
+
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    const float* sum = in_rows(inputs[0], stream()).data<float>();
+    const float* from = in_rows(inputs[1], stream()).data<float>();
+    const int32_t* ids = in_rows(inputs[2], stream()).data<int32_t>();
+    allocate_or_reuse(outputs[0], inputs[0]);
+    schedule(stream(), [=, to = outputs[0].data<float>(), rows = int64_t{outputs[0].shape(0)},
+                        columns = int64_t{outputs[0].shape(1)},
+                        count = static_cast<int64_t>(inputs[2].size())] {
+      check_ids("embedding gradient", ids, count, rows);
+      if (to != sum)
+        parallel_for(rows, 64, [&](int64_t begin, int64_t end, int) {
+          std::copy_n(sum + begin * columns, (end - begin) * columns, to + begin * columns);
+        });
+      parallel_for(columns, 64, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = 0; i < count; ++i)
+          for (int64_t j = begin; j < end; ++j) to[ids[i] * columns + j] += from[i * columns + j];
+      });
+    });
+  }
+};
+
+/// What a table's uses add to its gradient, summed up.
+mx::array sum_of_gradients(const std::vector<mx::array>& gradients) {
+  const auto is_scatter = [](const mx::array& gradient) {
+    return gradient.has_primitive() && dynamic_cast<const ScatterRows*>(&gradient.primitive());
+  };
+  std::vector<mx::array> ordered = gradients;  // whole ones first
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [&](const mx::array& gradient) { return !is_scatter(gradient); });
+  mx::array sum = ordered[0];
+  for (size_t i = 1; i < ordered.size(); ++i) {
+    if (is_scatter(ordered[i])) {
+      const std::vector<mx::array>& of = ordered[i].inputs();
+      sum = mx::array(sum.shape(), mx::float32, std::make_shared<AddRows>(), {sum, of[0], of[1]});
+    } else {
+      sum = add_gradients({sum}, {&ordered[i], 1})[0];
+    }
+  }
+  return sum;
+}
+
+/// {table} -> {the same memory, as often as there are outputs}
+class SharedTable : public CpuPrimitive {
+ public:
+  const char* name() const override { return "SharedTable"; }
+
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    for (mx::array& output : outputs) output.copy_shared_buffer(inputs[0]);
+  }
+
+  std::vector<mx::array> vjp(const std::vector<mx::array>&,
+                             const std::vector<mx::array>& cotangents, const std::vector<int>&,
+                             const std::vector<mx::array>&) override {
+    return {sum_of_gradients(cotangents)};
+  }
+};
+
 /// {ids, data, [scales, biases]} -> {rows of the table as f32}
 class TakeRows : public CpuPrimitive {
  public:
@@ -167,6 +231,13 @@ mx::array embedding(const Weight& table, const mx::array& ids) {
   shape.push_back(table.columns());
   return mx::array(shape, mx::float32, std::make_shared<TakeRows>(table.group_size, table.bits),
                    inputs);
+}
+
+std::vector<mx::array> shared_table(const mx::array& table, int count) {
+  const auto uses = static_cast<size_t>(count);
+  return mx::array::make_arrays(std::vector<mx::Shape>(uses, table.shape()),
+                                std::vector<mx::Dtype>(uses, mx::float32),
+                                std::make_shared<SharedTable>(), {table});
 }
 
 mx::array gather_rows(const mx::array& x, const mx::array& rows) {

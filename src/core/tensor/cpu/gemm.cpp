@@ -58,6 +58,12 @@ void pack_rows(const float* a, int64_t stride, int64_t m, int64_t k, float* out)
   });
 }
 
+void pack_columns(const float* a, int64_t stride, int64_t m, int64_t k, float* out) {
+  parallel_for(TileRows{m}.tiles(), 1, [&](int64_t from, int64_t to, int) {
+    pack_column_tiles(a, stride, m, k, from, to, out);
+  });
+}
+
 /// Adds s[m][0..kRows) x[m][two vectors] over rows [m0, m1), in registers, to what the rows before
 /// gave.
 template <int kRows>
@@ -143,6 +149,7 @@ HWY_EXPORT(gemm_all_threads);
 HWY_EXPORT(gemm_one_thread);
 HWY_EXPORT(outer_products);
 HWY_EXPORT(pack_rows);
+HWY_EXPORT(pack_columns);
 HWY_EXPORT(packed_size);
 HWY_EXPORT(convert);
 HWY_EXPORT(expand);
@@ -160,6 +167,12 @@ void gemm_on_this_thread(std::span<const GemmTerm> terms, const GemmOutput& outp
 PackedRows::PackedRows(const float* a, int64_t stride, int64_t m, int64_t k)
     : buffer_(HWY_DYNAMIC_DISPATCH(packed_size)(m, k)) {
   HWY_DYNAMIC_DISPATCH(pack_rows)(a, stride, m, k, buffer_.data());
+}
+
+PackedRows PackedRows::of_columns(const float* a, int64_t stride, int64_t m, int64_t k) {
+  FloatBuffer buffer(HWY_DYNAMIC_DISPATCH(packed_size)(m, k));
+  HWY_DYNAMIC_DISPATCH(pack_columns)(a, stride, m, k, buffer.data());
+  return PackedRows(std::move(buffer));
 }
 
 void expand_panel(const RightFactor& b, const PanelPart& part, float* out) {

@@ -32,6 +32,15 @@ struct GemmTerm {
   int64_t k = 0;
   RightFactor b;
   const float* packed = nullptr;  // all of A as PackedRows holds it; `a` is not read then
+  const float* beside = nullptr;  // a second left factor, as PackedRows holds it; see GemmBeside
+};
+
+/// A second sum of products by the same right factors, of the terms that have `beside`: made while
+/// a panel of them is expanded. C (m, n) with rows `stride` apart.
+struct GemmBeside {
+  float* c = nullptr;
+  int64_t stride = 0;
+  int64_t m = 0;  // 0: none
 };
 
 /// Where the sum goes: C (m, n) f32 with rows `stride` apart.
@@ -42,6 +51,7 @@ struct GemmOutput {
   int64_t n = 0;
   const float* bias = nullptr;  // (n), or null
   bool accumulate = false;      // add to what C holds
+  GemmBeside beside = {};       // neither bias nor `accumulate` is for it; then there is no bias
 };
 
 /// C = [C +] bias + sum of A_i B_i over `terms`, on all threads. One call with several terms costs

@@ -71,6 +71,26 @@ HWY_INLINE void for_each_pass(std::span<const GemmTerm> terms, const Function& r
   if (pass.count > 0 || pass.first) run(pass);
 }
 
+/// One pass of the second sum, on panels that are filled; `zeros` is as long as they are wide.
+template <int kVectors>
+HWY_INLINE void run_beside(const GemmPass& pass, const GemmBeside& beside, int64_t n0,
+                           int64_t columns, const float* const* panels, const float* zeros) {
+  const TileRows rows{beside.m};
+  for (int64_t t = 0; t < rows.tiles(); ++t) {
+    TileTerm terms[GemmPass::kMaxPieces];
+    int count = 0;
+    for (int p = 0; p < pass.count; ++p) {
+      const auto [term, k0, k1] = pass.pieces[p];
+      if (term->beside)
+        terms[count++] = {term->beside + (t * term->k + k0) * kTileStride, panels[p], k1 - k0};
+    }
+    float* c = beside.c + rows.begin(t) * beside.stride + n0;
+    tile_function<kVectors>(rows.height(t))(
+        terms, count,
+        {c, beside.stride, pass.first ? zeros : c, pass.first ? 0 : beside.stride, columns});
+  }
+}
+
 /// Adds (or writes) one pass for columns [n0, n0 + width) and the tiles [from, to) of rows of C.
 template <int kVectors>
 HWY_NOINLINE void run_panel(const GemmPass& pass, const GemmOutput& output, int64_t n0,
@@ -107,6 +127,8 @@ HWY_NOINLINE void run_panel(const GemmPass& pass, const GemmOutput& output, int6
         terms, pass.count,
         {c, output.stride, from_c ? c : bias, from_c ? output.stride : 0, columns});
   }
+  if (from == 0 && output.beside.m > 0)
+    run_beside<kVectors>(pass, output.beside, n0, columns, panels, bias);
 }
 
 HWY_INLINE int64_t panel_width(int64_t n) {

@@ -11,6 +11,7 @@
 #include "core/tensor/cpu/int8_gemm.h"
 #include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/panel.h"
+#include "core/tensor/cpu/scale_columns_kernels.h"
 #include "core/tensor/cpu/weak_arrays.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -23,17 +24,41 @@ struct Gradients {
   const std::vector<MapLayout>& maps;
   const std::vector<mx::array>& inputs;
   int64_t rows, columns, rank;
-  std::deque<Contiguous> dy;      // per map
+  size_t first_extra;             // among the inputs: y and scale of each map with a DoRA
+  std::deque<Contiguous> given;   // what dy points to
+  std::vector<const float*> dy;   // per map, of the outputs before a DoRA's scale
   std::deque<PackedRows> packed;  // the same, when the weight's products want them so
+  std::deque<FloatBuffer> scaled;
+  std::vector<std::vector<float>> scale_sums;  // per map with a DoRA: magnitude times its gradient
 
   Gradients(const std::vector<MapLayout>& layouts, const std::vector<mx::array>& arrays)
       : maps(layouts), inputs(arrays), columns(layouts[0].columns), rank(total_rank(layouts)) {
     const size_t first = inputs.size() - maps.size();
-    for (size_t i = 0; i < maps.size(); ++i) dy.emplace_back(inputs[first + i]);
     rows = static_cast<int64_t>(inputs[first].size()) / maps[0].rows;
+    first_extra = first;
+    for (const MapLayout& map : maps) first_extra -= map.dora() ? 2 : 0;
+    for (size_t i = 0, extra = first_extra; i < maps.size(); ++i) {
+      dy.push_back(given.emplace_back(inputs[first + i]).data());
+      if (!maps[i].dora()) continue;
+      scale_gradient(i, extra);
+      extra += 2;
+    }
     if (rows <= kMostGemvInputs || in_int8() || in_bf16()) return;
     for (size_t i = 0; i < maps.size(); ++i)
-      packed.emplace_back(dy[i].data(), maps[i].rows, rows, maps[i].rows);
+      packed.emplace_back(dy[i], maps[i].rows, rows, maps[i].rows);
+  }
+
+  /// dy of a map with a DoRA becomes that of the outputs before their scale.
+  void scale_gradient(size_t i, size_t extra) {
+    const MapLayout& map = maps[i];
+    const Contiguous y(inputs[extra]), scale(inputs[extra + 1]);
+    std::optional<Contiguous> bias;
+    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
+    float* before = scaled.emplace_back(rows * map.rows).data();
+    std::vector<float>& sums = scale_sums.emplace_back(static_cast<size_t>(map.rows));
+    scale_columns_backward(y.data(), dy[i], scale.data(), bias ? bias->data() : nullptr, before,
+                           sums.data(), rows, map.rows);
+    dy[i] = before;
   }
 
   const float* packed_dy(size_t map) const { return packed.empty() ? nullptr : packed[map].data(); }
@@ -44,7 +69,7 @@ struct Gradients {
       const MapLayout& map = maps[i];
       if (map.rank == 0) continue;
       const Contiguous b(inputs[map.lora_b]);
-      const GemmTerm term{.a = dy[i].data(),
+      const GemmTerm term{.a = dy[i],
                           .stride = map.rows,
                           .k = map.rows,
                           .b = {.form = RightFactor::Form::kMatrixTransposed,
@@ -81,7 +106,7 @@ struct Gradients {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       weights.emplace_back(weight_view(map, inputs));
-      terms.push_back({.a = dy[i].data(),
+      terms.push_back({.a = dy[i],
                        .stride = map.rows,
                        .k = map.rows,
                        .b = weights.back().factor(RightFactor::Form::kWeight),
@@ -105,7 +130,7 @@ struct Gradients {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       const Int8Rows quantized = scratch_rows(Scratch::kQuantized, rows, map.rows);
-      quantize_rows({.x = dy[i].data(),
+      quantize_rows({.x = dy[i],
                      .x_stride = map.rows,
                      .m = rows,
                      .columns = map.rows,
@@ -136,7 +161,7 @@ struct Gradients {
     for (size_t i = 0; i < maps.size(); ++i) {
       const MapLayout& map = maps[i];
       const Bf16Rows& dy_rows = rounded.emplace_back(rows, map.rows).rows();
-      round_rows({.a = dy[i].data(),
+      round_rows({.a = dy[i],
                   .stride = map.rows,
                   .m = rows,
                   .k = map.rows,
@@ -170,10 +195,18 @@ struct Gradients {
                        [](const MapLayout& map) { return map.int8 != nullptr; });
   }
 
+  /// Of a magnitude that is exactly 0, whose outputs say nothing, it is 0.
+  void magnitude_gradient(const MapLayout& map, const std::vector<float>& sums, float* out) const {
+    const Contiguous magnitude(inputs[map.magnitude]);
+    for (size_t i = 0; i < sums.size(); ++i)
+      out[i] = magnitude.data()[i] == 0.0f ? 0.0f : sums[i] / magnitude.data()[i];
+  }
+
   /// da_i = x^T z_i and db_i = scale_i (x a_i)^T dy_i, written to outputs from `next` on.
   void lora_gradients(const float* z, std::vector<mx::array>& outputs, size_t next) const {
     const Contiguous x(inputs[0]);
-    const Contiguous low(inputs[inputs.size() - maps.size() - 1]);
+    const Contiguous low(inputs[first_extra - 1]);
+    size_t next_sums = 0;
     const FloatBuffer da(rank * columns);  // transposed: (rank, columns)
     sum_outer_products({z, rank, x.data(), columns, rows, rank, columns}, da.data());
     for (size_t i = 0; i < maps.size(); ++i) {
@@ -183,9 +216,11 @@ struct Gradients {
       const float* rows_of_a = da.data() + map.rank_begin * columns;
       for (int64_t k = 0; k < columns; ++k)
         for (int64_t r = 0; r < map.rank; ++r) a[k * map.rank + r] = rows_of_a[r * columns + k];
-      sum_outer_products({low.data() + map.rank_begin, rank, dy[i].data(), map.rows, rows, map.rank,
+      sum_outer_products({low.data() + map.rank_begin, rank, dy[i], map.rows, rows, map.rank,
                           map.rows, map.lora_scale},
                          outputs[next++].data<float>());
+      if (map.dora())
+        magnitude_gradient(map, scale_sums[next_sums++], outputs[next++].data<float>());
     }
   }
 };

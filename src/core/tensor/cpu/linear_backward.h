@@ -8,9 +8,10 @@
 namespace toolkit::tensor::cpu {
 
 /// Gradients of a linear group. Inputs: those of the forward primitive, then x a (when LoRA
-/// gradients are wanted; otherwise anything may stand for x), then one gradient per map's output.
-/// Outputs: the gradient of x when wanted, then those of lora.a and lora.b of every map that has
-/// them, when wanted.
+/// gradients are wanted; otherwise anything may stand for x), then output (only for gradients of
+/// LoRA; else anything of its shape) and scale of every map with a DoRA, then one gradient per
+/// map's output. Outputs: the gradient of x when wanted, then those of lora.a, lora.b and magnitude
+/// of every map that has them, when wanted.
 class LinearGroupGradient : public mx::Primitive {
  public:
   LinearGroupGradient(mx::Stream stream, std::vector<MapLayout> maps, bool wants_x, bool wants_lora)

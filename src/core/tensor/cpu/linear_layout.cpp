@@ -26,6 +26,8 @@ MapLayout add_map(const LinearMap& map, std::vector<mx::array>& inputs) {
   layout.bias = add(map.bias);
   layout.lora_a = add(map.lora_a);
   layout.lora_b = add(map.lora_b);
+  layout.magnitude = add(map.magnitude);
+  layout.squared_norms = add(map.squared_norms);
   return layout;
 }
 

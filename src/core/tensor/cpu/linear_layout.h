@@ -25,6 +25,10 @@ struct MapLayout {
   std::shared_ptr<const Int8Weight> int8;  // set: multiply in int8
   bool bf16 = false;                       // multiply in bf16
   int weight = -1, scales = -1, biases = -1, bias = -1, lora_a = -1, lora_b = -1;
+  int magnitude = -1, squared_norms = -1;
+  int scale_output = -1;  // which output of the forward primitive is magnitude / norm
+
+  bool dora() const { return magnitude >= 0; }
 };
 
 /// Appends the map's arrays to a primitive's inputs and says where they are; rank_begin is left at

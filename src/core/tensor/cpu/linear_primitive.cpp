@@ -10,10 +10,12 @@
 #include "core/tensor/cpu/gemv.h"
 #include "core/tensor/cpu/int8_gemm.h"
 #include "core/tensor/cpu/linear_backward.h"
+#include "core/tensor/cpu/linear_dora.h"
 #include "core/tensor/cpu/linear_layout.h"
 #include "core/tensor/cpu/packed_rows.h"
 #include "core/tensor/cpu/panel.h"
 #include "core/tensor/cpu/weak_arrays.h"
+#include "core/tensor/cpu/weight_gradient.h"
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
 #include "mlx/ops.h"
@@ -45,6 +47,11 @@ GemmTerm lora_term(const MapLayout& map, const float* low, int64_t rank, const f
           {.matrix = b, .stride = map.rows, .factor = map.lora_scale}};
 }
 
+/// The bias of a map with a DoRA is added behind its scale.
+bool adds_bias(const MapLayout& map) {
+  return map.bias >= 0 && !map.dora();
+}
+
 /// A few inputs: every weight is read once in its packed form.
 void run_few(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
              std::vector<mx::array>& outputs, const float* x, int64_t rows, const float* low) {
@@ -53,7 +60,7 @@ void run_few(const std::vector<MapLayout>& maps, const std::vector<mx::array>& i
   std::deque<Contiguous> kept;
   for (size_t i = 0; i < maps.size(); ++i) {
     GemvMap product{weight_view(maps[i], inputs), outputs[i].data<float>(), maps[i].rows};
-    if (maps[i].bias >= 0) product.bias = kept.emplace_back(inputs[maps[i].bias]).data();
+    if (adds_bias(maps[i])) product.bias = kept.emplace_back(inputs[maps[i].bias]).data();
     products.push_back(product);
   }
   gemv(x, rows, products);
@@ -82,12 +89,20 @@ void run_many(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
     std::optional<Contiguous> b, bias;
     if (map.rank > 0)
       terms.push_back(lora_term(map, low, rank, b.emplace(inputs[map.lora_b]).data()));
-    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
-    gemm(terms, {.c = outputs[i].data<float>(),
-                 .stride = map.rows,
-                 .m = rows,
-                 .n = map.rows,
-                 .bias = bias ? bias->data() : nullptr});
+    if (adds_bias(map)) bias.emplace(inputs[map.bias]);
+    GemmOutput output{.c = outputs[i].data<float>(),
+                      .stride = map.rows,
+                      .m = rows,
+                      .n = map.rows,
+                      .bias = bias ? bias->data() : nullptr};
+    std::optional<DoraNorms> norms;
+    if (map.dora()) {
+      norms.emplace(map, inputs);
+      terms[0].beside = norms->rows();
+      output.beside = norms->directions();
+    }
+    gemm(terms, output);
+    if (norms) norms->finish(output.c, rows, outputs[map.scale_output].data<float>());
   }
 }
 
@@ -117,7 +132,7 @@ LowProduct low_product(const std::vector<MapLayout>& maps, const std::vector<mx:
 void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
               std::vector<mx::array>& outputs, const float* x, int64_t rows) {
   const int64_t columns = maps[0].columns;
-  float* low = total_rank(maps) > 0 ? outputs.back().data<float>() : nullptr;
+  float* low = total_rank(maps) > 0 ? outputs[maps.size()].data<float>() : nullptr;
   const Int8Rows quantized = scratch_rows(Scratch::kQuantized, rows, columns);
   quantize_rows({.x = x,
                  .x_stride = columns,
@@ -138,7 +153,7 @@ void run_int8(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
       product.b_column = 1;
       product.factor = map.lora_scale;
     }
-    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
+    if (adds_bias(map)) bias.emplace(inputs[map.bias]);
     int8_gemm(product, {.c = outputs[i].data<float>(),
                         .stride = map.rows,
                         .m = rows,
@@ -152,7 +167,7 @@ void run_bf16(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
               std::vector<mx::array>& outputs, const float* x, int64_t rows) {
   const int64_t columns = maps[0].columns, rank = total_rank(maps);
   const Bf16Rows rounded = scratch_bf16_rows(Scratch::kQuantized, rows, columns);
-  float* low = rank > 0 ? outputs.back().data<float>() : nullptr;
+  float* low = rank > 0 ? outputs[maps.size()].data<float>() : nullptr;
   round_rows({.a = x,
               .stride = columns,
               .m = rows,
@@ -174,7 +189,7 @@ void run_bf16(const std::vector<MapLayout>& maps, const std::vector<mx::array>& 
                         .stride = map.rows,
                         .factor = map.lora_scale}});
     }
-    if (map.bias >= 0) bias.emplace(inputs[map.bias]);
+    if (adds_bias(map)) bias.emplace(inputs[map.bias]);
     bf16_gemm(terms, {.c = outputs[i].data<float>(),
                       .stride = map.rows,
                       .m = rows,
@@ -192,19 +207,32 @@ bool all_int8(const std::vector<MapLayout>& maps) {
                      [](const MapLayout& map) { return map.int8 != nullptr; });
 }
 
+/// Scales what products without W a have made.
+void scale_dora_maps(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
+                     std::vector<mx::array>& outputs, int64_t rows) {
+  for (size_t i = 0; i < maps.size(); ++i) {
+    if (!maps[i].dora()) continue;
+    DoraNorms norms(maps[i], inputs);
+    norms.multiply();
+    norms.finish(outputs[i].data<float>(), rows, outputs[maps[i].scale_output].data<float>());
+  }
+}
+
 void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array>& inputs,
                  std::vector<mx::array>& outputs) {
   const Contiguous x(inputs[0]);
   const int64_t columns = maps[0].columns, rows = static_cast<int64_t>(inputs[0].size()) / columns;
   const int64_t rank = total_rank(maps);
   const bool few = rows <= kMostGemvInputs;
-  if (!few && all_int8(maps)) return run_int8(maps, inputs, outputs, x.data(), rows);
-  if (!few && all_bf16(maps)) return run_bf16(maps, inputs, outputs, x.data(), rows);
+  if (!few && (all_int8(maps) || all_bf16(maps))) {
+    (all_int8(maps) ? run_int8 : run_bf16)(maps, inputs, outputs, x.data(), rows);
+    return scale_dora_maps(maps, inputs, outputs, rows);
+  }
   std::optional<PackedRows> packed;
   if (!few) packed.emplace(x.data(), columns, rows, columns);
   float* low = nullptr;
   if (rank > 0) {
-    low = outputs.back().data<float>();
+    low = outputs[maps.size()].data<float>();
     const FloatBuffer a = joined_a(maps, inputs);
     const GemmTerm term{.a = x.data(),
                         .stride = columns,
@@ -215,6 +243,7 @@ void run_forward(const std::vector<MapLayout>& maps, const std::vector<mx::array
   }
   if (few) {
     run_few(maps, inputs, outputs, x.data(), rows, low);
+    scale_dora_maps(maps, inputs, outputs, rows);
   } else {
     run_many(maps, inputs, outputs, *packed, rows, low);
   }
@@ -243,11 +272,6 @@ class LinearGroup : public mx::Primitive {
                              const std::vector<mx::array>& outputs) override;
 
  private:
-  mx::array weight_gradient(const mx::array& x, const mx::array& dy) const {
-    const mx::array rows = mx::reshape(x, {-1, x.shape(-1)});
-    return mx::matmul(mx::transpose(mx::reshape(dy, {-1, dy.shape(-1)})), rows);
-  }
-
   std::vector<MapLayout> maps_;
 };
 
@@ -260,17 +284,23 @@ std::vector<mx::array> LinearGroup::vjp(const std::vector<mx::array>& primals,
   };
   bool wants_lora = false;
   for (const MapLayout& map : maps_)
-    wants_lora |= map.rank > 0 && (is_wanted(map.lora_a) || is_wanted(map.lora_b));
+    wants_lora |= map.rank > 0 && (is_wanted(map.lora_a) || is_wanted(map.lora_b) ||
+                                   (map.dora() && is_wanted(map.magnitude)));
   const bool wants_x = is_wanted(0);
 
   std::vector<mx::array> gradients;  // in the order of LinearGroupGradient's outputs
   if (wants_x || wants_lora) {
     std::vector<mx::array> inputs = primals;
     if (wants_lora) {
-      inputs.push_back(outputs.back());
+      inputs.push_back(outputs[maps_.size()]);
     } else {
       inputs[0] = cotangents[0];  // so that a frozen layer's activations need not be kept
     }
+    for (size_t i = 0; i < maps_.size(); ++i)
+      if (maps_[i].dora()) {
+        inputs.push_back(wants_lora ? outputs[i] : cotangents[i]);
+        inputs.push_back(outputs[maps_[i].scale_output]);
+      }
     for (size_t i = 0; i < maps_.size(); ++i) inputs.push_back(cotangents[i]);
     std::vector<mx::Shape> shapes;
     if (wants_x) shapes.push_back(primals[0].shape());
@@ -278,6 +308,7 @@ std::vector<mx::array> LinearGroup::vjp(const std::vector<mx::array>& primals,
       if (!wants_lora || map.rank == 0) continue;
       shapes.push_back(primals[map.lora_a].shape());
       shapes.push_back(primals[map.lora_b].shape());
+      if (map.dora()) shapes.push_back(primals[map.magnitude].shape());
     }
     const std::vector<mx::Dtype> types(shapes.size(), mx::float32);
     gradients = mx::array::make_arrays(
@@ -289,18 +320,20 @@ std::vector<mx::array> LinearGroup::vjp(const std::vector<mx::array>& primals,
     size_t next = wants_x ? 1 : 0;
     for (size_t i = 0; i < maps_.size(); ++i) {
       const MapLayout& map = maps_[i];
-      if (input == map.weight && map.scales < 0)
+      if (input == map.weight && map.scales < 0 && !map.dora())
         return mx::astype(weight_gradient(primals[0], cotangents[i]), primals[input].dtype());
       if (input == map.bias) return mx::sum(mx::reshape(cotangents[i], {-1, map.rows}), 0);
       if (map.rank > 0) {
         if (input == map.lora_a) return gradients[next];
         if (input == map.lora_b) return gradients[next + 1];
-        next += wants_lora ? 2 : 0;
+        if (map.dora() && input == map.magnitude) return gradients[next + 2];
+        next += !wants_lora ? 0 : map.dora() ? 3 : 2;
       }
     }
-    fail(ErrorKind::kUnsupported,
-         "linear: a quantized weight has no gradient; fine-tune it with LoRA, or dequantize it "
-         "first");
+    fail(
+        ErrorKind::kUnsupported,
+        "linear: a weight that is quantized or has a DoRA has no gradient; fine-tune it with LoRA, "
+        "or dequantize it first");
   };
   std::vector<mx::array> result;
   for (int input : wanted) result.push_back(gradient_of(input));
@@ -331,11 +364,16 @@ std::vector<mx::array> linear_group_primitive(const mx::array& x, std::span<cons
     shape.back() = rank;
     shapes.push_back(shape);
   }
+  for (MapLayout& map : layouts) {
+    if (!map.dora()) continue;
+    map.scale_output = static_cast<int>(shapes.size());
+    shapes.push_back({map.rows});
+  }
   const std::vector<mx::Dtype> types(shapes.size(), mx::float32);
   std::vector<mx::array> outputs = mx::array::make_arrays(
       shapes, types, std::make_shared<LinearGroup>(mx::default_stream(mx::Device::cpu), layouts),
       inputs);
-  // x a stays among the primitive's outputs for the gradient; nobody else needs it.
+  // x a and the scales stay among the primitive's outputs for the gradient; nobody else needs them.
   outputs.resize(maps.size(), outputs[0]);
   return outputs;
 }

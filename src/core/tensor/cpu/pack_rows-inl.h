@@ -38,6 +38,27 @@ HWY_INLINE void pack_row_tiles(const float* a, int64_t stride, int64_t m, int64_
                     kTileStride);
 }
 
+/// The same of the transposed of `a` (k, m).
+HWY_INLINE void pack_column_tiles(const float* a, int64_t stride, int64_t m, int64_t k,
+                                  int64_t from, int64_t to, float* out) {
+  const hn::ScalableTag<float> d;
+  constexpr int64_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+  const TileRows rows{m};
+  for (int64_t t = from; t < to; ++t) {
+    const int64_t begin = rows.begin(t), height = rows.height(t);
+    float* tile = out + t * k * kTileStride;
+    for (int64_t i = 0; i < k; ++i, tile += kTileStride)
+      for (int64_t r = 0; r < height; r += kLanes) {
+        const float* source = a + i * stride + begin + r;
+        if (source + kLanes <= a + (k - 1) * stride + m) {
+          hn::Store(hn::LoadU(d, source), d, tile + r);
+        } else {
+          std::copy_n(source, std::min(kLanes, height - r), tile + r);
+        }
+      }
+  }
+}
+
 }  // namespace toolkit::tensor::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

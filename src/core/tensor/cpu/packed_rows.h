@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/tensor/cpu/float_buffer.h"
@@ -16,9 +17,13 @@ class PackedRows {
  public:
   /// Of A (m, k) with rows `stride` apart; on all threads.
   PackedRows(const float* a, int64_t stride, int64_t m, int64_t k);
+  /// Of the A (m, k) whose columns lie `stride` apart: A(m, k) = a[k * stride + m].
+  static PackedRows of_columns(const float* a, int64_t stride, int64_t m, int64_t k);
   const float* data() const { return buffer_.data(); }
 
  private:
+  explicit PackedRows(FloatBuffer buffer) : buffer_(std::move(buffer)) {}
+
   FloatBuffer buffer_;
 };
 

@@ -1,5 +1,10 @@
 #include "core/tensor/cpu/scale_columns_kernels.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "core/tensor/cpu/thread_pool.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/tensor/cpu/scale_columns_kernels.cpp"
 #include "hwy/foreach_target.h"
@@ -66,6 +71,24 @@ void scale_columns_backward_rows(const float* y, const float* dy, const float* s
                                  const float* bias, float* dx, float* sums, int64_t rows,
                                  int64_t width) {
   HWY_DYNAMIC_DISPATCH(ScaleColumnsBackwardRows)(y, dy, scale, bias, dx, sums, rows, width);
+}
+
+void scale_columns_backward(const float* y, const float* dy, const float* scale, const float* bias,
+                            float* dx, float* sums, int64_t rows, int64_t width) {
+  constexpr int64_t kRowsPerTask = 32;
+  const int64_t blocks = (rows + kRowsPerTask - 1) / kRowsPerTask;
+  std::vector<float> partial(static_cast<size_t>(blocks * width), 0.0f);
+  parallel_for(blocks, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t row = block * kRowsPerTask, at = row * width;
+      scale_columns_backward_rows(y + at, dy + at, scale, bias, dx + at,
+                                  partial.data() + block * width,
+                                  std::min(kRowsPerTask, rows - row), width);
+    }
+  });
+  std::copy_n(partial.begin(), width, sums);
+  for (int64_t block = 1; block < blocks; ++block)
+    for (int64_t i = 0; i < width; ++i) sums[i] += partial[static_cast<size_t>(block * width + i)];
 }
 
 }  // namespace toolkit::tensor::cpu

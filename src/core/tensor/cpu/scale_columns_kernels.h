@@ -16,4 +16,9 @@ void scale_columns_backward_rows(const float* y, const float* dy, const float* s
                                  const float* bias, float* dx, float* sums, int64_t rows,
                                  int64_t width);
 
+/// The same on all threads, except that the sums are written; their order is the same on any
+/// number of threads.
+void scale_columns_backward(const float* y, const float* dy, const float* scale, const float* bias,
+                            float* dx, float* sums, int64_t rows, int64_t width);
+
 }  // namespace toolkit::tensor::cpu

@@ -1,7 +1,5 @@
 #include "core/tensor/cpu/scale_columns_op.h"
 
-#include <algorithm>
-
 #include "core/tensor/cpu/primitive.h"
 #include "core/tensor/cpu/scale_columns_kernels.h"
 #include "core/tensor/cpu/thread_pool.h"
@@ -29,30 +27,10 @@ class ScaleColumnsBackward : public CpuPrimitive {
     const int64_t width = inputs[2].shape(0);
     schedule(stream(), [=, dx = outputs[0].data<float>(), dscale = outputs[1].data<float>(),
                         rows = static_cast<int64_t>(inputs[0].size()) / width] {
-      run(y, dy, scale, bias, dx, dscale, rows, width);
+      scale_columns_backward(y, dy, scale, bias, dx, dscale, rows, width);
+      for (int64_t i = 0; i < width; ++i)
+        dscale[i] = scale[i] == 0.0f ? 0.0f : dscale[i] / scale[i];
     });
-  }
-
- private:
-  // Sums are made per block of rows and then in order: the same whichever thread did a block.
-  static void run(const float* y, const float* dy, const float* scale, const float* bias, float* dx,
-                  float* dscale, int64_t rows, int64_t width) {
-    const int64_t blocks = (rows + kRowsPerTask - 1) / kRowsPerTask;
-    std::vector<float> partial(static_cast<size_t>(blocks * width), 0.0f);
-    parallel_for(blocks, 1, [&](int64_t begin, int64_t end, int) {
-      for (int64_t block = begin; block < end; ++block) {
-        const int64_t row = block * kRowsPerTask, at = row * width;
-        scale_columns_backward_rows(y + at, dy + at, scale, bias, dx + at,
-                                    partial.data() + block * width,
-                                    std::min(kRowsPerTask, rows - row), width);
-      }
-    });
-    for (int64_t i = 0; i < width; ++i) {
-      float sum = 0.0f;
-      for (int64_t block = 0; block < blocks; ++block)
-        sum += partial[static_cast<size_t>(block * width + i)];
-      dscale[i] = scale[i] == 0.0f ? 0.0f : sum / scale[i];
-    }
   }
 };
 

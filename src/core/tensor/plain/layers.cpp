@@ -29,12 +29,13 @@ std::vector<mx::array> linear_group(const mx::array& x, std::span<const LinearTe
   for (const LinearTerms& map : maps) {
     const bool kept = map.prepared && map.prepared->converted;
     mx::array y = product(x, kept ? *map.prepared->converted : *map.weight);
-    if (map.bias) y = mx::add(y, mx::astype(*map.bias, x.dtype()));
+    if (map.bias && !map.dora) y = mx::add(y, mx::astype(*map.bias, x.dtype()));
     if (map.lora) {
       const LoraBranch& lora = *map.lora;
       const mx::array low = mx::matmul(x, mx::astype(lora.a, x.dtype()));
       y = mx::addmm(y, low, mx::astype(lora.b, x.dtype()), lora.scale);
     }
+    if (map.dora) y = scale_columns(y, dora_scale(map), map.bias);
     outputs.push_back(y);
   }
   return outputs;
