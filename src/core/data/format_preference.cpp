@@ -1,6 +1,7 @@
 // {"prompt": "...", "chosen": "...", "rejected": "..."} (Rafailov et al. 2023, DPO): prompt, chosen
 // and rejected may be text or lists of messages; chosen and rejected may also be whole
-// conversations that begin with the same messages.
+// conversations that begin with the same messages. And the same as OpenAI's API has it:
+// {"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}.
 #include <algorithm>
 
 #include "core/base/error.h"
@@ -86,7 +87,32 @@ Row read(const OrderedJson& row) {
   return result;
 }
 
+bool matches_openai(const OrderedJson& row) {
+  return row.contains("preferred_output") || row.contains("non_preferred_output");
+}
+
+Row read_openai(const OrderedJson& row) {
+  const auto member_of = [](const OrderedJson& object, const char* key) -> const OrderedJson& {
+    const auto found = object.find(key);
+    if (found == object.end()) fail(ErrorKind::kUserInput, "'{}' is missing", key);
+    return *found;
+  };
+  const OrderedJson& input = member_of(row, "input");
+  if (!input.is_object())
+    fail(ErrorKind::kUserInput, "'input': expected an object with 'messages', found {}",
+         input.type_name());
+  OrderedJson same = {{"prompt", member_of(input, "messages")},
+                      {"chosen", member_of(row, "preferred_output")},
+                      {"rejected", member_of(row, "non_preferred_output")}};
+  if (const auto tools = input.find("tools"); tools != input.end()) same["tools"] = *tools;
+  return read(same);
+}
+
 }  // namespace
+
+const RowFormat kOpenAiPreferenceFormat = {
+    "preference", "'input' with 'preferred_output' and 'non_preferred_output'", matches_openai,
+    read_openai};
 
 const RowFormat kPreferenceFormat = {"preference", "'prompt' with 'chosen' and 'rejected'", matches,
                                      read};

@@ -78,6 +78,19 @@ TEST_SUITE("unit") {
         "user:q assistant:a");
   }
 
+  TEST_CASE("preference rows: as OpenAI's API has them") {
+    const Row row = read_one(
+        R"({"input": {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}]}, )"
+        R"("preferred_output": [{"role": "assistant", "content": "good"}], )"
+        R"("non_preferred_output": [{"role": "assistant", "content": "bad"}]})");
+    CHECK_EQ(said(row.messages), "system:s user:q assistant:good");
+    CHECK_EQ(said(row.rejected), "system:s user:q assistant:bad");
+    CHECK_EQ(row.prompt_messages, 2);
+    CHECK_EQ(reason_of(R"({"input": {"messages": []}, "preferred_output": []})"),
+             "'non_preferred_output' is missing");
+    CHECK(testing::contains(reason_of(R"({"preferred_output": [], "input": "q"})"), "'input'"));
+  }
+
   TEST_CASE("preference rows: what cannot be compared says why") {
     const std::vector<std::pair<string, string>> cases = {
         {R"({"prompt":"q","chosen":"a"})", "'rejected' is missing"},

@@ -10,9 +10,9 @@ namespace toolkit::data {
 namespace {
 
 // Most telling keys first: a row may carry more than one form's keys.
-const std::array<const RowFormat*, 6> kFormats = {&kPreferenceFormat, &kMessagesFormat,
-                                                  &kShareGptFormat,   &kPromptCompletionFormat,
-                                                  &kAlpacaFormat,     &kTextFormat};
+const std::array<const RowFormat*, 7> kFormats = {
+    &kPreferenceFormat,       &kOpenAiPreferenceFormat, &kMessagesFormat, &kShareGptFormat,
+    &kPromptCompletionFormat, &kAlpacaFormat,           &kTextFormat};
 // A JSON value that a text column holds; `key` names the column in the reason.
 OrderedJson json_of_text(const std::string& text, const char* key) {
   try {

@@ -18,7 +18,7 @@ struct RowFormat {
 };
 
 extern const RowFormat kMessagesFormat, kPromptCompletionFormat, kTextFormat, kAlpacaFormat,
-    kShareGptFormat, kPreferenceFormat;
+    kShareGptFormat, kPreferenceFormat, kOpenAiPreferenceFormat;
 
 /// The form of this row, or null.
 const RowFormat* find_format(const OrderedJson& row);
