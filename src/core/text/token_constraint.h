@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace toolkit::text {
 
@@ -20,6 +21,11 @@ class TokenConstraint {
   virtual void allowed(std::span<uint32_t> bits) = 0;
   /// The token that came. Throws Error(kInternal) for one that was not allowed.
   virtual void accept(int32_t id) = 0;
+  /// Tokens that must come next, one after another, as far as that is known: at most `most`.
+  virtual std::vector<int32_t> forced(size_t most) const {
+    (void)most;
+    return {};
+  }
   /// Nothing but a stop token may come.
   virtual bool complete() const = 0;
 };

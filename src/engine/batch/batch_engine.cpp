@@ -21,9 +21,9 @@ namespace {
 
 std::unique_ptr<ModelRunner> runner_for(models::Decoder& model, const BatchOptions& options) {
   if (models::can_decode_rows(model)) {
-    // Twice as fast for as much memory again as the weights take, where that is there.
     const int64_t wanted = models::rows_bytes(model) + options.cache_bytes;
-    if (wanted < platform::available_memory_bytes()) models::prepare_for_rows(model);
+    if (options.arrange_weights && wanted < platform::available_memory_bytes())
+      models::prepare_for_rows(model);
     return std::make_unique<BlockRunner>(model, options.cache_bytes, options.cache_8bit);
   }
   return std::make_unique<GraphRunner>(model, options.cache_bytes);
@@ -238,6 +238,13 @@ void BatchEngine::unload_adapter(const std::string& name) {
 
 std::vector<std::string> BatchEngine::adapters() const {
   return impl_->adapters.names();
+}
+
+void BatchEngine::between_steps(const std::function<void()>& work) {
+  impl_->run_on_thread([&] {
+    impl_->runner->bare();
+    work();
+  });
 }
 
 void BatchEngine::drain(double seconds) {

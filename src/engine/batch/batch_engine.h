@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct BatchOptions {
   int context_tokens = 0;         // of one sequence; 0: the model's
   int64_t cache_bytes = 1 << 30;  // keys and values: of running sequences and remembered prefixes
   bool cache_8bit = false;        // keys and values as int8 with a scale per head and token
+  bool arrange_weights = true;    // keep packed weights twice, the second time in the order that is
+                                  // read twice as fast, where there is memory for it
   int speculate_tokens = 0;       // prompt lookup: as many guessed tokens are checked in one step
 };
 
@@ -64,6 +67,10 @@ class BatchEngine {
   /// Requests that use it end first. Throws Error(kNotFound).
   void unload_adapter(const std::string& name);
   std::vector<std::string> adapters() const;
+
+  /// Does `work` between two steps, on the thread that owns the model, which has no adapter on
+  /// meanwhile, and waits for it; throws what it throws. Answers wait: it should be short.
+  void between_steps(const std::function<void()>& work);
 
   /// Lets what runs and waits finish, for at most `seconds`, then cancels it. Nothing new is taken.
   void drain(double seconds);

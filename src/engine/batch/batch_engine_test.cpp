@@ -65,6 +65,32 @@ class EvenTokens : public text::TokenConstraint {
   int left_;
 };
 
+/// Exactly these tokens; whether it says so ahead is the test's to choose.
+class TheseTokens : public text::TokenConstraint {
+ public:
+  TheseTokens(std::vector<int32_t> ids, bool tells) : ids_(std::move(ids)), tells_(tells) {}
+  void allowed(std::span<uint32_t> bits) override {
+    std::fill(bits.begin(), bits.end(), 0u);
+    const auto id = static_cast<size_t>(ids_[next_]);
+    bits[id / 32] |= 1u << (id % 32);
+  }
+  void accept(int32_t id) override {
+    REQUIRE(id == ids_[next_]);
+    ++next_;
+  }
+  std::vector<int32_t> forced(size_t most) const override {
+    const size_t end = std::min(ids_.size(), next_ + (tells_ ? most : 0));
+    return {ids_.begin() + static_cast<std::ptrdiff_t>(next_),
+            ids_.begin() + static_cast<std::ptrdiff_t>(end)};
+  }
+  bool complete() const override { return next_ == ids_.size(); }
+
+ private:
+  std::vector<int32_t> ids_;
+  bool tells_;
+  size_t next_ = 0;
+};
+
 }  // namespace
 
 TEST_SUITE("unit") {
@@ -185,6 +211,53 @@ TEST_SUITE("unit") {
     CHECK(contains(impossible.error, "grammar"));
   }
 
+  TEST_CASE("what a constraint forces is computed many tokens at a time and says the same") {
+    for (const bool kernels : {true, false}) {
+      tensor::use_plain_graph(!kernels);
+      BatchEngine engine(tiny_language_model(), {});
+      BatchRequest request = greedy(1, 99);
+      const auto forced = [&](bool tells) {
+        request.constraint = std::make_shared<TheseTokens>(tiny_prompt(100, 20), tells);
+        const uint64_t before = engine.state().steps;
+        const Heard heard = alone(engine, request);
+        CHECK(ids_of(heard).size() == 99);
+        return std::pair(heard, state_after(engine, 1).steps - before);
+      };
+      const auto [slow, many] = forced(false);
+      const auto [quick, few] = forced(true);
+      CHECK(few < 6);
+      for (size_t i = 0; i < slow.tokens.size(); ++i)
+        CHECK(quick.tokens[i].token.logprob ==
+              doctest::Approx(slow.tokens[i].token.logprob).epsilon(1e-4));
+      CHECK(engine.state().draft_tokens == 0);
+    }
+    tensor::use_plain_graph(false);
+  }
+
+  TEST_CASE("work between two steps finds the model without an adapter") {
+    const TestingFolder folder;
+    write_adapter(folder.path / "one", 100, false);
+    for (const bool kernels : {true, false}) {
+      tensor::use_plain_graph(!kernels);
+      BatchEngine engine(tiny_language_model(), {});
+      engine.load_adapter("one", folder.path / "one");
+      BatchRequest request = greedy(9, 4);
+      request.adapter = "one";
+      alone(engine, request);
+      bool adapted = true;
+      engine.between_steps([&] {
+        adapted = false;
+        for (const auto& [path, layer] : engine.model().decoder->linears())
+          adapted |= layer->lora.has_value();
+      });
+      CHECK_FALSE(adapted);
+      CHECK_THROWS_AS(
+          engine.between_steps([] { fail(ErrorKind::kUserInput, "of the work itself"); }), Error);
+      CHECK(alone(engine, request).finish == FinishReason::kMaxTokens);
+    }
+    tensor::use_plain_graph(false);
+  }
+
   TEST_CASE("adapters stand beside the model and each other and come and go while others run") {
     const TestingFolder folder;
     write_adapter(folder.path / "one", 100, false);
@@ -220,14 +293,21 @@ TEST_SUITE("unit") {
   TEST_CASE("cancelling and deadlines end a request within a step, waiting or not") {
     BatchEngine engine(tiny_language_model(), {.max_sequences = 1});
     Collector collector;
-    const auto first = engine.submit(greedy(10, 450), collector.listener(0));
+    std::promise<void> asked;  // the first request waits where it is until it is cancelled
+    const auto first = engine.submit(
+        greedy(10, 450),
+        [tell = collector.listener(0), gate = asked.get_future().share()](const BatchEvent& event) {
+          tell(event);
+          gate.wait();
+        });
     const auto second = engine.submit(greedy(10, 450), collector.listener(1));
     REQUIRE((first && second));
     engine.cancel(*second);
-    CHECK(*collector.wait(1).finish == FinishReason::kCancelled);
     collector.wait_begun(0);
     engine.cancel(*first);
     engine.cancel(12345);
+    asked.set_value();
+    CHECK(*collector.wait(1).finish == FinishReason::kCancelled);
     CHECK(*collector.wait(0).finish == FinishReason::kCancelled);
     BatchRequest late = greedy(10, 450);
     late.deadline = std::chrono::steady_clock::now();

@@ -20,6 +20,7 @@ class GraphRunner : public ModelRunner {
   void truncate(SequenceMemory& memory, int tokens) override;
   void remember(SequenceMemory&, std::span<const int32_t>, const LoadedAdapter*) override {}
   void close(std::unique_ptr<SequenceMemory> memory) override;
+  void bare() override { put_on(nullptr); }
   int capacity_tokens() const override { return capacity_; }
   int free_tokens() const override { return capacity_ - used_; }
   int64_t bytes_used() const override { return used_ * bytes_per_token_; }

@@ -47,6 +47,9 @@ class ModelRunner {
                         const LoadedAdapter* adapter) = 0;
   virtual void close(std::unique_ptr<SequenceMemory> memory) = 0;
 
+  /// Leaves the model without an adapter until the next run.
+  virtual void bare() {}
+
   virtual int capacity_tokens() const = 0;  // of all sequences together
   virtual int free_tokens() const = 0;
   virtual int64_t bytes_used() const = 0;

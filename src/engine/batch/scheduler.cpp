@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kGrowthTokens = 32;
 constexpr size_t kFewSequences = 2;  // beside more of them guesses cost more than they save
+constexpr int kForcedTokens = 64;    // in one step: each has its row of logits
 
 }  // namespace
 
@@ -133,13 +134,16 @@ bool Scheduler::is_computed_beside(const Sequence& sequence) const {
   });
 }
 
-// Tokens that may follow the newest one, to be checked in the same pass.
-std::vector<int32_t> Scheduler::guess(Sequence& sequence) {
-  if (options_.speculate_tokens <= 0 || running_.size() > kFewSequences || sequence.constrained() ||
-      !runner_.runs_rows_together())
-    return {};
-  const int count = std::min(options_.speculate_tokens, sequence.most_to_come() - 1);
-  std::vector<int32_t> guessed = look_up_continuation(sequence.tokens(), count);
+// Tokens that may follow the newest one, to be checked in the same pass: those that a constraint
+// leaves no choice about, else guesses.
+std::vector<int32_t> Scheduler::guess(Sequence& sequence, int budget) {
+  const int most = sequence.most_to_come() - 1;
+  std::vector<int32_t> guessed;
+  if (sequence.constrained())
+    guessed = sequence.forced(std::min({most, budget, kForcedTokens}));
+  else if (options_.speculate_tokens > 0 && running_.size() <= kFewSequences &&
+           runner_.runs_rows_together())
+    guessed = look_up_continuation(sequence.tokens(), std::min(options_.speculate_tokens, most));
   if (!runner_.reserve(*sequence.memory, static_cast<int>(guessed.size()) + 1)) return {};
   return guessed;
 }
@@ -159,10 +163,13 @@ void Scheduler::plan() {
     Planned planned{&sequence, {begin, begin + count}, last ? 1 : 0};
     if (count > 1 || !last) budget -= count;
     if (count == 1 && last && sequence.generating()) {
-      const std::vector<int32_t> guessed = guess(sequence);
+      const std::vector<int32_t> guessed = guess(sequence, budget);
       planned.tokens.insert(planned.tokens.end(), guessed.begin(), guessed.end());
       planned.logit_rows += static_cast<int>(guessed.size());
-      totals_.draft_tokens += guessed.size();
+      if (sequence.constrained())
+        budget -= static_cast<int>(guessed.size());
+      else
+        totals_.draft_tokens += guessed.size();
     }
     planned_.push_back(std::move(planned));
   }
@@ -195,7 +202,7 @@ void Scheduler::take(const Planned& planned, float* logits) {
     const int32_t id = sequence.take({logits, vocabulary_});
     if (sequence.finished() || at + 1 == planned.tokens.size() || planned.tokens[at + 1] != id)
       return;
-    ++totals_.accepted_draft_tokens;
+    if (!sequence.constrained()) ++totals_.accepted_draft_tokens;
   }
 }
 

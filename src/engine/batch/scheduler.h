@@ -44,7 +44,7 @@ class Scheduler {
   void plan();
   int tokens_to_plan(Sequence& sequence, int budget);
   bool is_computed_beside(const Sequence& sequence) const;
-  std::vector<int32_t> guess(Sequence& sequence);
+  std::vector<int32_t> guess(Sequence& sequence, int budget);
   void make_way();
   void recall(Sequence& sequence);
   void close(Sequence& sequence);

@@ -46,6 +46,11 @@ int Sequence::recalled(int tokens) {
   return fresh;
 }
 
+std::vector<int32_t> Sequence::forced(int most) const {
+  if (!request_.constraint || most <= 0) return {};
+  return request_.constraint->forced(static_cast<size_t>(most));
+}
+
 int Sequence::most_to_come() const {
   return std::min(request_.max_tokens - generated_tokens(),
                   static_cast<int>(context_ - tokens_.size()));

@@ -37,8 +37,10 @@ class Sequence {
   bool finished() const { return finished_; }
   bool cancelled() const { return cancelled_; }
   bool admitted_before() const { return admitted_; }
-  /// The grammar's state cannot go back: nothing may be guessed ahead.
+  /// The grammar's state cannot go back: nothing may be guessed ahead, but what it forces.
   bool constrained() const { return request_.constraint != nullptr; }
+  /// Tokens that must follow, at most `most`; see TokenConstraint.
+  std::vector<int32_t> forced(int most) const;
 
   // Kept by the scheduler.
   std::unique_ptr<SequenceMemory> memory;

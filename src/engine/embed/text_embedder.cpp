@@ -23,8 +23,11 @@ namespace fs = std::filesystem;
 
 // Enough rows for the products to run at full speed; what lies between stays in the cache.
 constexpr int kRowTokens = 1024;
+// Of a model that answers wait for: as many as one of their steps has.
+constexpr int kSharedRowTokens = 256;
 constexpr uint64_t kConfigLimit = 1 << 20;
 
+using Turn = std::function<void(const std::function<void()>&)>;
 using Hidden = std::function<mx::array(const mx::array& ids, const mx::array& segments,
                                        const mx::array& positions)>;
 
@@ -49,12 +52,14 @@ Tokens tokenized(const text::Tokenizer& tokenizer, const std::string& text, int 
 class PooledModel final : public TextEmbedder {
  public:
   PooledModel(std::shared_ptr<const text::Tokenizer> tokenizer, Hidden hidden, int dimensions,
-              int max_tokens, Pooling pooling)
+              int max_tokens, Pooling pooling, int row_tokens = kRowTokens, Turn turn = {})
       : tokenizer_(std::move(tokenizer)),
         hidden_(std::move(hidden)),
         dimensions_(dimensions),
         max_tokens_(pooling.max_tokens > 0 ? std::min(pooling.max_tokens, max_tokens) : max_tokens),
-        pooling_(pooling) {}
+        pooling_(pooling),
+        row_tokens_(row_tokens),
+        turn_(std::move(turn)) {}
 
   std::vector<TextEmbedding> embed(std::span<const std::string> texts) const override {
     std::vector<TextEmbedding> result(texts.size());
@@ -67,7 +72,13 @@ class PooledModel final : public TextEmbedder {
       result[i].truncated = tokens.truncated;
       ids[i] = std::move(tokens.ids);
     }
-    for (const PackedTexts& row : pack_texts(ids, kRowTokens)) compute(row, result);
+    for (const PackedTexts& row : pack_texts(ids, row_tokens_)) {
+      const auto pass = [&] { compute(row, result); };
+      if (turn_)
+        turn_(pass);
+      else
+        pass();
+    }
     return result;
   }
 
@@ -95,6 +106,8 @@ class PooledModel final : public TextEmbedder {
   Hidden hidden_;
   int dimensions_, max_tokens_;
   Pooling pooling_;
+  int row_tokens_;
+  Turn turn_;
 };
 
 bool is_encoder_folder(const fs::path& path) {
@@ -125,16 +138,15 @@ std::unique_ptr<TextEmbedder> load_encoder(const fs::path& path, tensor::Compute
                                        encoder->max_tokens(), read_pooling(path, {}));
 }
 
-std::unique_ptr<TextEmbedder> load_decoder(const std::string& name, tensor::Compute compute) {
-  std::shared_ptr<LanguageModel> model =
-      std::make_shared<LanguageModel>(load_language_model(name, compute));
+std::unique_ptr<TextEmbedder> of_decoder(std::shared_ptr<const LanguageModel> model, int row_tokens,
+                                         Turn turn) {
   const auto hidden = [model](const mx::array& ids, const mx::array& segments, const mx::array&) {
     return model->decoder->hidden(ids, {.segments = &segments});
   };
   const models::DecoderConfig& config = model->decoder->config();
-  return std::make_unique<PooledModel>(model->tokenizer, hidden, config.hidden_size,
-                                       config.max_positions,
-                                       read_pooling(model->path, {.normalize = true}));
+  return std::make_unique<PooledModel>(
+      model->tokenizer, hidden, config.hidden_size, config.max_positions,
+      read_pooling(model->path, {.normalize = true}), row_tokens, std::move(turn));
 }
 
 }  // namespace
@@ -145,7 +157,15 @@ bool is_text_encoder(const std::string& name) {
 
 std::unique_ptr<TextEmbedder> load_text_embedder(const std::string& name, tensor::Compute compute) {
   const fs::path path = models::resolve_model(name);
-  return is_encoder_folder(path) ? load_encoder(path, compute) : load_decoder(name, compute);
+  if (is_encoder_folder(path)) return load_encoder(path, compute);
+  return of_decoder(std::make_shared<LanguageModel>(load_language_model(name, compute)), kRowTokens,
+                    {});
+}
+
+std::unique_ptr<TextEmbedder> make_text_embedder(
+    const LanguageModel& model, std::function<void(const std::function<void()>&)> turn) {
+  const std::shared_ptr<const LanguageModel> borrowed(std::shared_ptr<void>(), &model);
+  return of_decoder(borrowed, kSharedRowTokens, std::move(turn));
 }
 
 }  // namespace toolkit::engine

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/tensor/backend.h"
+#include "engine/language_model.h"
 
 namespace toolkit::engine {
 
@@ -36,5 +38,10 @@ bool is_text_encoder(const std::string& name);
 /// Resolves, opens, checks and loads. `compute` is of the linear layers.
 std::unique_ptr<TextEmbedder> load_text_embedder(
     const std::string& name, tensor::Compute compute = tensor::Compute::kFloat32);
+
+/// The same of a language model that is loaded already and belongs to another thread: `turn` does
+/// one pass over it there (a few hundred tokens) and waits for it. `model` must outlive it.
+std::unique_ptr<TextEmbedder> make_text_embedder(
+    const LanguageModel& model, std::function<void(const std::function<void()>&)> turn);
 
 }  // namespace toolkit::engine

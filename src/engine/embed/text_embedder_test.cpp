@@ -72,6 +72,17 @@ TEST_SUITE("reference") {
       const auto alone = embedder->embed(std::span(texts).subspan(i, 1));
       CHECK(largest_gap(alone[0].values, together[i].values) < 1e-3f);
     }
+    const LanguageModel loaded =
+        load_language_model("sample://smollm2-135m", tensor::Compute::kFloat32);
+    int passes = 0;
+    const auto shared = make_text_embedder(loaded, [&](const std::function<void()>& pass) {
+      ++passes;
+      pass();
+    });
+    const auto borrowed = shared->embed(texts);
+    CHECK(passes == 1);
+    for (size_t i = 0; i < texts.size(); ++i)
+      CHECK(largest_gap(borrowed[i].values, together[i].values) < 1e-5f);
     const std::vector<std::string> empty = {"x", ""};
     CHECK_THROWS_WITH_AS(embedder->embed(empty), doctest::Contains("text 2"), Error);
   }

@@ -49,7 +49,8 @@ int32_t argmax(std::span<const float> values) {
   return -1;
 }
 
-Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {}
+Sampler::Sampler(const SamplingOptions& options)
+    : options_(options), random_(options.seed), most_surprise_(2.0 * options.mirostat_tau) {}
 
 int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history,
                       size_t prompt_tokens) {
@@ -64,6 +65,10 @@ int32_t Sampler::pick(std::span<float> logits, std::span<const int32_t> history,
     fail(ErrorKind::kInternal,
          "the model's output is not a number; are the weights or the adapter damaged?");
   if (options_.temperature <= 0.0) return best;
+  if (options_.mirostat_tau > 0.0) {
+    weigh(logits, logits[static_cast<size_t>(best)]);
+    return draw_by_surprise();
+  }
   keep_candidates(logits, logits[static_cast<size_t>(best)]);
   return draw();
 }
@@ -144,6 +149,20 @@ void Sampler::keep_candidates(std::span<const float> logits, float highest) {
     if (reached >= options_.top_p * total) break;
   }
   candidates_.erase(candidates_.begin(), end);
+}
+
+// As llama.cpp does it: what was drawn surprises by its share of the candidates.
+int32_t Sampler::draw_by_surprise() {
+  double total = 0.0;
+  for (const float weight : weights_) total += weight;
+  // The likeliest one, of weight 1, stays in any case.
+  collect(static_cast<float>(std::min(1.0, total * std::exp2(-most_surprise_))), total);
+  double kept = 0.0;
+  for (const auto& [weight, token] : candidates_) kept += weight;
+  const int32_t token = draw();
+  const double surprise = std::log2(kept / weights_[static_cast<size_t>(token)]);
+  most_surprise_ -= options_.mirostat_eta * (surprise - options_.mirostat_tau);
+  return token;
 }
 
 int32_t Sampler::draw() {

@@ -22,6 +22,8 @@ struct SamplingOptions {
   int repetition_window = 64;      // of the last tokens it looks at
   double presence_penalty = 0.0;   // taken off the logit of every generated token
   double frequency_penalty = 0.0;  // the same, as often as it was generated
+  double mirostat_tau = 0.0;       // bits of surprise to keep to, instead of k, p and min-p; 0: off
+  double mirostat_eta = 0.1;       // how fast (Mirostat 2, Basu et al. 2021, arXiv:2007.14966)
   std::vector<std::pair<int32_t, float>> logit_bias;  // token, what is added to its logit
   uint64_t seed = 0;
 };
@@ -46,9 +48,11 @@ class Sampler {
   bool collect(float least, double total);
   void keep_candidates(std::span<const float> logits, float highest);
   int32_t draw();
+  int32_t draw_by_surprise();
 
   SamplingOptions options_;
   Random random_;
+  double most_surprise_;                               // of a candidate, in bits: Mirostat's mu
   std::vector<float> weights_;                         // (V), relative to the best
   std::vector<std::pair<float, int32_t>> candidates_;  // weight relative to the best, token
 };

@@ -70,6 +70,39 @@ TEST_SUITE("unit") {
     CHECK(support_of({.temperature = 1.0, .top_k = 3, .top_p = 0.8}) == std::set<int>{1, 2});
   }
 
+  TEST_CASE("mirostat keeps to the surprise it is told") {
+    std::vector<float> flat(1000);
+    for (size_t i = 0; i < flat.size(); ++i) flat[i] = -0.004f * static_cast<float>(i);
+    const auto mean_surprise = [&](double tau) {
+      Sampler sampler({.temperature = 1.0, .mirostat_tau = tau, .seed = 3});
+      double total = 0.0, sum = 0.0;
+      for (const float logit : flat) total += std::exp(logit);
+      for (int i = 0; i < 2000; ++i) {
+        std::vector<float> logits = flat;
+        const int32_t token = sampler.pick(logits, {});
+        if (i >= 500) sum += std::log2(total) - flat[static_cast<size_t>(token)] / std::log(2.0);
+      }
+      return sum / 1500;
+    };
+    // All tokens: 9.1 bits. Of the likeliest 32 and their own share: 5.
+    const double free = mean_surprise(0.0), told = mean_surprise(5.0);
+    CHECK(free > 8.5);
+    CHECK(told < free - 1.0);
+    // Kept candidates have about 5 bits among themselves.
+    Sampler sampler({.temperature = 1.0, .mirostat_tau = 5.0, .seed = 4});
+    std::set<int32_t> seen;
+    for (int i = 0; i < 3000; ++i) {
+      std::vector<float> logits = flat;
+      const int32_t token = sampler.pick(logits, {});
+      if (i >= 500) seen.insert(token);
+    }
+    CHECK(seen.size() > 16);
+    CHECK(seen.size() < 64);
+    Sampler greedy({.temperature = 0.0, .mirostat_tau = 5.0});
+    std::vector<float> logits = kLogits;
+    CHECK(greedy.pick(logits, {}) == 1);
+  }
+
   TEST_CASE("a seed repeats itself, another one does not") {
     const auto sequence = [](uint64_t seed) {
       Sampler sampler({.temperature = 1.5, .seed = seed});
