@@ -120,4 +120,5 @@ def main() -> None:
         check(server.stop() == 0, "it ends when asked to")
 
 
-main()
+if __name__ == "__main__":
+    main()

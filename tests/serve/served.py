@@ -55,13 +55,14 @@ class Served:
         self.process = subprocess.Popen([self.program, "serve", "--port", "0", *self.options], env=self.environment,
                                         stdout=subprocess.PIPE, stderr=(self.folder / "log").open("ab"), text=True,
                                         stdin=subprocess.DEVNULL)
-        self.url = ""
+        self.url, ready = "", False
         for line in self.process.stdout:
             if line.startswith("Listening on "):
                 self.url = line.split()[2]
             if line.startswith("Ready."):
+                ready = True
                 break
-        if not self.url:
+        if not ready:
             raise SystemExit(f"FAILED: the server did not start: {(self.folder / 'log').read_text()}")
         self.port = int(self.url.rsplit(":", 1)[1])
         threading.Thread(target=self.process.stdout.read, daemon=True).start()

@@ -9,14 +9,26 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kMostLoaded = 2;
 }  // namespace
 
-bool Embedders::use(const std::string& base,
-                    std::function<void(const engine::TextEmbedder&, double load_seconds)> then,
-                    std::function<void(std::exception_ptr)> failed) {
-  return thread_.add([this, base, then = std::move(then), failed = std::move(failed)] {
+bool Embedders::use(const std::string& encoder, Then then, Failed failed) {
+  return thread_.add([this, encoder, then = std::move(then), failed = std::move(failed)] {
     try {
       const auto begin = Clock::now();
-      const engine::TextEmbedder& embedder = loaded(base);
+      const engine::TextEmbedder& embedder = loaded(encoder);
       then(embedder, std::chrono::duration<double>(Clock::now() - begin).count());
+    } catch (...) {
+      failed(std::current_exception());
+    }
+  });
+}
+
+bool Embedders::use(ModelLease model, Then then, Failed failed) {
+  const auto held = std::make_shared<ModelLease>(std::move(model));
+  return thread_.add([held, then = std::move(then), failed = std::move(failed)] {
+    try {
+      TextEngine& engine = held->engine();
+      const auto embedder = engine::make_text_embedder(
+          engine.model(), [&](const std::function<void()>& pass) { engine.between_steps(pass); });
+      then(*embedder, 0.0);
     } catch (...) {
       failed(std::current_exception());
     }

@@ -8,6 +8,7 @@
 
 #include "engine/embed/text_embedder.h"
 #include "projects/serve/errand_thread.h"
+#include "projects/serve/model_pool.h"
 
 namespace toolkit::serve {
 
@@ -17,16 +18,18 @@ struct EmbedderOptions {
   double keep_alive_seconds = 300;
 };
 
-/// The models that make embeddings, on one thread of their own. The one asked for last stays for
-/// its time, at most two at once.
+/// What makes embeddings, on one thread of its own. Encoders are loaded here: the one asked for
+/// last stays for its time, at most two at once. A language model is the pool's, the same that
+/// answers; passes over it are done between the steps of its engine.
 class Embedders {
  public:
   explicit Embedders(EmbedderOptions options) : options_(std::move(options)), thread_(256) {}
 
-  /// Calls `then` on that thread, where what it throws must not leave; false if too many wait.
-  bool use(const std::string& base,
-           std::function<void(const engine::TextEmbedder&, double load_seconds)> then,
-           std::function<void(std::exception_ptr)> failed);
+  using Then = std::function<void(const engine::TextEmbedder&, double load_seconds)>;
+  using Failed = std::function<void(std::exception_ptr)>;
+  /// Calls `then` on that thread; what it throws goes to `failed`. False if too many wait.
+  bool use(const std::string& encoder, Then then, Failed failed);
+  bool use(ModelLease model, Then then, Failed failed);
 
  private:
   struct Loaded {

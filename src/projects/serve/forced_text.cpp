@@ -19,4 +19,10 @@ void ForcedText::accept(int32_t id) {
   ++next_;
 }
 
+std::vector<int32_t> ForcedText::forced(size_t most) const {
+  const size_t count = std::min(most, ids_.size() - next_);
+  const auto begin = ids_.begin() + static_cast<std::ptrdiff_t>(next_);
+  return {begin, begin + static_cast<std::ptrdiff_t>(count)};
+}
+
 }  // namespace toolkit::serve

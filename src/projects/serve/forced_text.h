@@ -16,6 +16,7 @@ class ForcedText : public text::TokenConstraint {
   explicit ForcedText(std::vector<int32_t> ids) : ids_(std::move(ids)) {}
   void allowed(std::span<uint32_t> bits) override;
   void accept(int32_t id) override;
+  std::vector<int32_t> forced(size_t most) const override;
   bool complete() const override { return next_ == ids_.size(); }
 
  private:

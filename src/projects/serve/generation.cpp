@@ -4,7 +4,7 @@
 #include <span>
 
 #include "core/base/error.h"
-#include "core/base/json.h"
+#include "core/base/ordered_json.h"
 #include "projects/serve/api_error.h"
 #include "projects/serve/service.h"
 
@@ -23,6 +23,11 @@ std::string call_grammar(const engine::LanguageModel& model, const TextRequest& 
       *model.tokenizer);
 }
 
+std::string template_variables(const TextRequest& request) {
+  if (!request.think) return request.template_json;
+  return OrderedJson{{"enable_thinking", *request.think}}.dump();
+}
+
 std::shared_ptr<text::TokenConstraint> constraint_of(const ModelLease& lease,
                                                      const TextRequest& request,
                                                      bool in_reasoning) {
@@ -31,8 +36,9 @@ std::shared_ptr<text::TokenConstraint> constraint_of(const ModelLease& lease,
     return lease.loaded().grammars().lark(
         call_grammar(lease.engine().model(), request, in_reasoning));
   if (request.format == Format::kJsonSchema)
-    return lease.loaded().grammars().json_schema(request.schema);
-  if (request.format == Format::kJsonObject) return lease.loaded().grammars().json_object();
+    return lease.loaded().grammars().json_schema(request.schema, in_reasoning);
+  if (request.format == Format::kJsonObject)
+    return lease.loaded().grammars().json_object(in_reasoning);
   return nullptr;
 }
 
@@ -68,13 +74,22 @@ struct Running {
 
 }  // namespace
 
+bool can_think(std::string_view chat_template) {
+  return chat_template.find("<think>") != std::string_view::npos ||
+         chat_template.find("enable_thinking") != std::string_view::npos;
+}
+
 ChatPrompt chat_prompt(const engine::LanguageModel& model, const TextRequest& request) {
+  if (request.think.value_or(false) && !can_think(model.chat.source()))
+    throw ApiError(400, "\"" + request.model + "\" does not support thinking", "think");
   try {
     const bool tools_in_text = !text::template_takes_tools(model.chat.source());
     const std::string text = model.chat.render(
         tools_in_text ? text::with_tools_in_text(request.messages, request.tools_json)
                       : request.messages,
-        {.add_generation_prompt = true, .tools_json = tools_in_text ? "" : request.tools_json});
+        {.add_generation_prompt = true,
+         .tools_json = tools_in_text ? "" : request.tools_json,
+         .extra_json = template_variables(request)});
     const std::string_view end = std::string_view(text).substr(0, text.find_last_not_of(" \n") + 1);
     return {.ids = model.tokenizer->encode(text, /*add_special=*/false).ids,
             .in_reasoning = end.ends_with("<think>")};

@@ -31,9 +31,12 @@ struct ChatPrompt {
   bool in_reasoning = false;  // it ended with <think>
 };
 
+/// Whether a model with this template may reason before it answers.
+bool can_think(std::string_view chat_template);
+
 /// The conversation with the mark that opens the answer; tools stand in the system message where
 /// the model's template knows none. Throws ApiError(400) for what the
-/// model's template refuses.
+/// model's template refuses, and for reasoning asked of one that cannot.
 ChatPrompt chat_prompt(const engine::LanguageModel& model, const TextRequest& request);
 
 /// How its answer is taken apart.

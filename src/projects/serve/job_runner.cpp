@@ -9,6 +9,7 @@
 #include "core/base/subprocess.h"
 #include "core/model_store/utc_time.h"
 #include "core/platform/hardware.h"
+#include "engine/train/default_learning_rate.h"
 
 namespace toolkit::serve {
 
@@ -117,7 +118,9 @@ std::vector<std::string> finetune_arguments(const JobStore& store, const FineTun
   if (given.contains("n_epochs")) add("--epochs", given["n_epochs"]);
   if (given.contains("batch_size")) add("--accumulate", given["batch_size"]);
   if (given.contains("learning_rate_multiplier"))
-    add("--learning-rate", 2e-4 * given["learning_rate_multiplier"].get<double>());
+    add("--learning-rate",
+        engine::default_learning_rate(job.method == "dpo" ? "dpo" : "sft", "lora") *
+            given["learning_rate_multiplier"].get<double>());
   if (job.method == "dpo") {
     arguments.insert(arguments.end(), {"--objective", "dpo"});
     if (given.contains("beta")) add("--beta", given["beta"]);

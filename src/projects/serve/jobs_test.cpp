@@ -165,7 +165,7 @@ TEST_SUITE("unit") {
     std::string line;
     for (const std::string& argument : arguments) line += argument + " ";
     CHECK(contains(line, "--epochs 3 "));
-    CHECK(contains(line, "--learning-rate 0.0004 "));
+    CHECK(contains(line, "--learning-rate 0.0001 "));
     CHECK(contains(line, "--objective dpo --beta 0.2 "));
     CHECK(arguments[2] == "base; rm -rf");
     CHECK_FALSE(contains(line, "--resume"));

@@ -132,6 +132,15 @@ ServedModel ModelNames::find(const std::string& name) const {
   const std::string folded = with_tag(lower(name));
   for (const ServedModel& model : all)
     if (lower(model.ollama_name) == folded) return model;
+  // Of a repository of the hub only one of its files is here, whatever the tag says.
+  for (const char* host : {"hf.co/", "huggingface.co/"})
+    if (folded.starts_with(host)) {
+      const std::string repository =
+          "hf://" +
+          folded.substr(std::string(host).size(), folded.rfind(':') - std::string(host).size());
+      for (const ServedModel& model : all)
+        if (lower(model.name) == repository) return model;
+    }
   std::string there;
   for (const ServedModel& model : all)
     if (there.size() < 300) there += (there.empty() ? "" : ", ") + model.name;

@@ -26,6 +26,17 @@ double gigabytes(int64_t bytes) {
   return static_cast<double>(bytes) / 1e9;
 }
 
+[[noreturn]] void refuse(const std::string& base, int64_t needed, int64_t room, int64_t busy) {
+  ApiError error(
+      busy > 0 ? 503 : 507,
+      fmt::format("{} needs {:.2f} GB of memory and {:.2f} GB are free{}", base, gigabytes(needed),
+                  gigabytes(room),
+                  busy > 0 ? fmt::format("; models in use hold {:.2f} GB", gigabytes(busy))
+                           : std::string()));
+  if (busy > 0) error.retry_after_seconds = 10;
+  throw error;
+}
+
 }  // namespace
 
 const text::Grammars& LoadedModel::grammars() {
@@ -174,11 +185,12 @@ void ModelPool::serve(Waiting waiting) {
 LoadedModel& ModelPool::load(const std::string& base) {
   if (const auto found = loaded_.find(base); found != loaded_.end()) return *found->second;
   const auto begin = Clock::now();
-  const int64_t bytes = options_.plan_bytes(base);
-  make_room(base, bytes);
+  const PlannedBytes plan = options_.plan_bytes(base);
+  const bool fast = make_room(base, plan);
+  const int64_t bytes = plan.least + (fast ? plan.for_speed : 0);
   auto model = std::make_unique<LoadedModel>();
   model->base = base;
-  model->engine = options_.load(base);
+  model->engine = options_.load(base, fast);
   model->size_bytes = bytes;
   model->load_seconds = seconds_since(begin);
   model->loaded_at = model_store::now_s();
@@ -189,16 +201,28 @@ LoadedModel& ModelPool::load(const std::string& base) {
   return *(loaded_[base] = std::move(model));
 }
 
-void ModelPool::make_room(const std::string& base, int64_t bytes) {
+int64_t ModelPool::free_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return unpromised_bytes();
+}
+
+int64_t ModelPool::unpromised_bytes() const {
+  int64_t bytes = options_.available_bytes();
+  for (const auto& [base, model] : loaded_) {
+    const engine::BatchState state = model->engine->state();
+    bytes -= std::max<int64_t>(0, state.cache_bytes_limit - state.cache_bytes_used);
+  }
+  return bytes;
+}
+
+/// Unloads what nobody uses, the longest unused first, until there is room, and tells whether there
+/// is enough for speed.
+bool ModelPool::make_room(const std::string& base, const PlannedBytes& plan) {
   for (;;) {
     std::unique_ptr<LoadedModel> oldest;
-    int64_t held = 0, busy = 0;
-    const auto fits = [&] {
-      return bytes <= options_.available_bytes() &&
-             (options_.limit_bytes == 0 || held + bytes <= options_.limit_bytes);
-    };
     {
       const std::lock_guard lock(mutex_);
+      int64_t held = 0, busy = 0;
       auto unused = loaded_.end();
       for (auto one = loaded_.begin(); one != loaded_.end(); ++one) {
         held += one->second->size_bytes;
@@ -208,19 +232,12 @@ void ModelPool::make_room(const std::string& base, int64_t bytes) {
                  one->second->unused_since_ < unused->second->unused_since_)
           unused = one;
       }
-      if (fits()) return;
+      int64_t room = unpromised_bytes();
+      if (options_.limit_bytes > 0) room = std::min(room, options_.limit_bytes - held);
+      if (plan.least + plan.for_speed <= room) return true;
       if (unused == loaded_.end()) {
-        const int64_t room = options_.limit_bytes > 0
-                                 ? std::min(options_.limit_bytes - held, options_.available_bytes())
-                                 : options_.available_bytes();
-        ApiError error(
-            busy > 0 ? 503 : 507,
-            fmt::format("{} needs {:.2f} GB of memory and {:.2f} GB are free{}", base,
-                        gigabytes(bytes), gigabytes(room),
-                        busy > 0 ? fmt::format("; models in use hold {:.2f} GB", gigabytes(busy))
-                                 : std::string()));
-        if (busy > 0) error.retry_after_seconds = 10;
-        throw error;
+        if (plan.least <= room) return false;
+        refuse(base, plan.least, std::max<int64_t>(room, 0), busy);
       }
       oldest = std::move(unused->second);
       loaded_.erase(unused);

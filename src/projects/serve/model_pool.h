@@ -24,7 +24,7 @@ namespace toolkit::serve {
 struct LoadedModel {
   std::string base;
   std::unique_ptr<TextEngine> engine;
-  int64_t size_bytes = 0;  // weights and the limit of the cache
+  int64_t size_bytes = 0;  // planned: weights and the limit of the cache
   double load_seconds = 0;
   int64_t loaded_at = 0;  // seconds since 1970
   bool pinned = false;    // given at the start: stays
@@ -75,12 +75,18 @@ struct LoadedInfo {
   engine::BatchState state;
 };
 
+/// What a model will hold, its cache when it is full.
+struct PlannedBytes {
+  int64_t least = 0;
+  int64_t for_speed = 0;  // more, which it is faster with
+};
+
 struct PoolOptions {
-  /// Loads a base model: reads weights, starts its engine.
-  std::function<std::unique_ptr<TextEngine>(const std::string& base)> load;
-  /// Bytes it will hold, told without loading it.
-  std::function<int64_t(const std::string& base)> plan_bytes;
-  std::function<int64_t()> available_bytes;  // for models, those loaded not counted
+  /// Loads a base model: reads weights, starts its engine. `fast`: it may hold `for_speed`, too.
+  std::function<std::unique_ptr<TextEngine>(const std::string& base, bool fast)> load;
+  /// Told without loading it.
+  std::function<PlannedBytes(const std::string& base)> plan_bytes;
+  std::function<int64_t()> available_bytes;  // on the machine now
   int64_t limit_bytes = 0;                   // of all together; 0: only what is available counts
   double keep_alive_seconds = 300;
 };
@@ -104,6 +110,8 @@ class ModelPool {
   void unload(const ServedModel& model);
 
   std::vector<LoadedInfo> loaded() const;
+  /// What is available and not promised to the caches of loaded models.
+  int64_t free_bytes() const;
   /// Lets what runs finish, for at most `seconds`.
   void drain(double seconds);
 
@@ -118,7 +126,8 @@ class ModelPool {
   void work();
   void serve(Waiting waiting);
   LoadedModel& load(const std::string& base);
-  void make_room(const std::string& base, int64_t bytes);
+  bool make_room(const std::string& base, const PlannedBytes& plan);
+  int64_t unpromised_bytes() const;
   bool is_ready(const ServedModel& served) const;
   ModelLease lease(const ServedModel& served, std::optional<double> keep_alive);
   void unload_expired();

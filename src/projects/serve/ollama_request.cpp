@@ -22,6 +22,11 @@ void read_options(const Members& body, TextRequest& request) {
       static_cast<int>(std::max<int64_t>(options.integer("repeat_last_n", -1).value_or(64), 0));
   sampling.presence_penalty = options.number("presence_penalty", -2, 2).value_or(0.0);
   sampling.frequency_penalty = options.number("frequency_penalty", -2, 2).value_or(0.0);
+  if (const auto mirostat = options.integer("mirostat", 0, 2); mirostat && *mirostat != 0) {
+    if (*mirostat == 1) options.refuse("mirostat", "0 or 2");
+    sampling.mirostat_tau = options.number("mirostat_tau", 0.01, 100).value_or(5.0);
+    sampling.mirostat_eta = options.number("mirostat_eta", 0, 1).value_or(0.1);
+  }
   sampling.seed = seed_of(options);
   const int64_t predict = options.integer("num_predict", -2).value_or(-1);
   if (predict > 0) request.max_tokens = static_cast<int>(predict);
@@ -43,8 +48,11 @@ void read_ollama_common(const Members& body, TextRequest& request) {
   request.model = body.need_text("model");
   request.stream = body.boolean("stream").value_or(true);
   read_options(body, request);
-  if (const OrderedJson* think = body.any("think"); think && *think != OrderedJson(false))
-    throw ApiError(400, "\"" + request.model + "\" does not support thinking", "think");
+  if (const OrderedJson* think = body.any("think")) {
+    if (!think->is_boolean() && !think->is_string())
+      body.refuse("think", "true, false or how much");
+    request.think = *think != OrderedJson(false);
+  }
   if (body.boolean("logprobs").value_or(false)) request.top_logprobs = 0;
   if (const auto top = body.integer("top_logprobs", 0, 20); top && request.top_logprobs >= 0)
     request.top_logprobs = static_cast<int>(*top);

@@ -110,6 +110,11 @@ TextRequest read_openai_chat(const OrderedJson& json) {
   }
   if (const OrderedJson* tools = body.list("tools", kMostTools)) read_tools(*tools, request);
   read_tool_choice(body, request);
+  if (const OrderedJson* variables = body.object("chat_template_kwargs")) {
+    request.template_json = variables->dump();
+    if (request.template_json.size() > 64 << 10)
+      body.refuse("chat_template_kwargs", "an object of at most 64 KiB");
+  }
   read_response_format(body, request);
   return request;
 }

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "projects/serve/api_error.h"
+#include "projects/serve/ollama_answer.h"
 #include "projects/serve/routes.h"
 
 namespace toolkit::serve {
@@ -46,23 +47,31 @@ std::string base64_floats(const std::vector<float>& values) {
 
 using Embeddings = std::vector<engine::TextEmbedding>;
 
-void embed(const Call& call, const std::string& name, std::vector<std::string> texts,
+void embed(const Call& call, const std::string& name, std::optional<double> keep_alive,
+           std::vector<std::string> texts,
            std::function<void(const Embeddings&, double load_seconds)> then) {
   const ServedModel model = call.service.names.find(name);
   if (!model.adapter.empty())
     throw ApiError(400, "embeddings are made by models, not by adapters: name " + model.base,
                    "model");
-  const bool taken = call.service.embedders->use(
-      model.base,
-      [texts = std::move(texts), then = std::move(then)](const engine::TextEmbedder& embedder,
-                                                         double load_seconds) {
-        then(embedder.embed(texts), load_seconds);
-      },
-      [call](const std::exception_ptr& error) { fail_call(call, error); });
-  if (taken) return;
-  ApiError error(429, "too many requests for embeddings are waiting: try again later");
-  error.retry_after_seconds = 1;
-  throw error;
+  const Embedders::Then made = [texts = std::move(texts), then = std::move(then)](
+                                   const engine::TextEmbedder& embedder, double load_seconds) {
+    then(embedder.embed(texts), load_seconds);
+  };
+  const Embedders::Failed failed = [call](const std::exception_ptr& error) {
+    fail_call(call, error);
+  };
+  const auto check = [](bool taken) {
+    if (taken) return;
+    ApiError error(429, "too many requests for embeddings are waiting: try again later");
+    error.retry_after_seconds = 1;
+    throw error;
+  };
+  Embedders& embedders = *call.service.embedders;
+  if (engine::is_text_encoder(model.base)) return check(embedders.use(model.base, made, failed));
+  with_model(call, name, keep_alive, [&embedders, check, made, failed](ModelLease lease) {
+    check(embedders.use(std::move(lease), made, failed));
+  });
 }
 
 int tokens_of(const Embeddings& embeddings) {
@@ -78,23 +87,24 @@ void openai_embeddings(const Call& call) {
   const std::string format = body.text("encoding_format").value_or("float");
   if (format != "float" && format != "base64") body.refuse("encoding_format", "float or base64");
   const auto dimensions = body.integer("dimensions", 1);
-  embed(call, model, read_texts(body, "input"), [=](const Embeddings& embeddings, double) {
-    Json data = Json::array();
-    for (const engine::TextEmbedding& one : embeddings) {
-      if (dimensions && *dimensions != static_cast<int64_t>(one.values.size()))
-        throw ApiError(400, fmt::format("'dimensions': this model has {}", one.values.size()),
-                       "dimensions");
-      data.push_back(
-          {{"object", "embedding"},
-           {"index", data.size()},
-           {"embedding", format == "base64" ? Json(base64_floats(one.values)) : Json(one.values)}});
-    }
-    const int tokens = tokens_of(embeddings);
-    respond_json(call, {{"object", "list"},
-                        {"model", model},
-                        {"data", data},
-                        {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
-  });
+  embed(call, model, std::nullopt, read_texts(body, "input"),
+        [=](const Embeddings& embeddings, double) {
+          Json data = Json::array();
+          for (const engine::TextEmbedding& one : embeddings) {
+            if (dimensions && *dimensions != static_cast<int64_t>(one.values.size()))
+              throw ApiError(400, fmt::format("'dimensions': this model has {}", one.values.size()),
+                             "dimensions");
+            data.push_back({{"object", "embedding"},
+                            {"index", data.size()},
+                            {"embedding", format == "base64" ? Json(base64_floats(one.values))
+                                                             : Json(one.values)}});
+          }
+          const int tokens = tokens_of(embeddings);
+          respond_json(call, {{"object", "list"},
+                              {"model", model},
+                              {"data", data},
+                              {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
+        });
 }
 
 void ollama_embed(const Call& call) {
@@ -103,27 +113,28 @@ void ollama_embed(const Call& call) {
   const std::string model = body.need_text("model");
   const bool truncate = body.boolean("truncate").value_or(true);
   const auto begin = std::chrono::steady_clock::now();
-  embed(call, model, read_texts(body, "input"), [=](const Embeddings& embeddings, double load) {
-    Json all = Json::array();
-    for (const engine::TextEmbedding& one : embeddings) {
-      if (one.truncated && !truncate)
-        throw ApiError(400, "the input is longer than the model's context", "input");
-      all.push_back(one.values);
-    }
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    respond_json(call, {{"model", model},
-                        {"embeddings", all},
-                        {"total_duration", static_cast<int64_t>(seconds * 1e9)},
-                        {"load_duration", static_cast<int64_t>(load * 1e9)},
-                        {"prompt_eval_count", tokens_of(embeddings)}});
-  });
+  embed(call, model, read_keep_alive(body), read_texts(body, "input"),
+        [=](const Embeddings& embeddings, double load) {
+          Json all = Json::array();
+          for (const engine::TextEmbedding& one : embeddings) {
+            if (one.truncated && !truncate)
+              throw ApiError(400, "the input is longer than the model's context", "input");
+            all.push_back(one.values);
+          }
+          const double seconds =
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+          respond_json(call, {{"model", model},
+                              {"embeddings", all},
+                              {"total_duration", static_cast<int64_t>(seconds * 1e9)},
+                              {"load_duration", static_cast<int64_t>(load * 1e9)},
+                              {"prompt_eval_count", tokens_of(embeddings)}});
+        });
 }
 
 void ollama_embeddings(const Call& call) {
   const OrderedJson json = json_body(call);
   const Members body(json);
-  embed(call, body.need_text("model"), {body.need_text("prompt")},
+  embed(call, body.need_text("model"), read_keep_alive(body), {body.need_text("prompt")},
         [=](const Embeddings& embeddings, double) {
           respond_json(call, {{"embedding", embeddings.at(0).values}});
         });

@@ -2,6 +2,7 @@
 
 #include "core/tensor/backend.h"
 #include "projects/serve/api_error.h"
+#include "projects/serve/generation.h"
 #include "projects/serve/ollama_answer.h"
 #include "projects/serve/routes.h"
 #include "projects/serve/text_request.h"
@@ -25,6 +26,7 @@ Json details_json(const ServedModel& model, const ModelDetails& details) {
 Json capabilities(const ModelDetails& details) {
   Json all = Json::array({"completion"});
   if (details.chat_template.find("tools") != std::string::npos) all.push_back("tools");
+  if (can_think(details.chat_template)) all.push_back("thinking");
   return all;
 }
 

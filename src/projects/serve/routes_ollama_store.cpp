@@ -18,13 +18,34 @@ namespace {
 
 namespace store = model_store;
 
-/// "smollm2:135m", "hf.co/org/model", "hf://...", "ollama://..." as a name of the store. Only hosts
-/// that the operator allows are asked: a client must not send this server about the network.
-store::ModelName pulled_name(const Config& config, std::string name) {
-  for (const char* host : {"hf.co/", "huggingface.co/"})
+std::string lower_case(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+/// What is to be pulled: a model, and of a Hugging Face repository the files that match.
+struct Pulled {
+  store::ModelName name;
+  std::vector<std::string> allow;
+};
+
+/// "smollm2:135m", "hf.co/org/model", "hf.co/org/model:Q4_K_M", "hf://...", "ollama://..." as a
+/// name of the store. Only hosts that the operator allows are asked: a client must not send this
+/// server about the network.
+Pulled pulled_name(const Config& config, std::string name) {
+  std::vector<std::string> allow;
+  for (const std::string host : {"hf.co/", "huggingface.co/"})
     if (name.starts_with(host)) {
-      name = "hf://" + name.substr(std::string(host).size());
-      if (const size_t colon = name.rfind(':'); colon > 5) name = name.substr(0, colon);
+      name = name.substr(host.size());
+      if (const size_t colon = name.rfind(':'); colon != std::string::npos) {
+        // Of repositories with a file for each quantization, as Ollama names them.
+        const std::string tag = name.substr(colon + 1);
+        if (tag != "latest")
+          allow = {"*" + tag + "*.gguf", "*" + lower_case(tag) + "*.gguf", "*.json", "*.jinja"};
+        name.resize(colon);
+      }
+      name = "hf://" + name;
+      break;
     }
   if (name.find("://") == std::string::npos) name = "ollama://" + name;
   if (!name.starts_with("hf://") && !name.starts_with("ollama://"))
@@ -35,15 +56,16 @@ store::ModelName pulled_name(const Config& config, std::string name) {
   if (std::find(config.pull_hosts.begin(), config.pull_hosts.end(), host) ==
       config.pull_hosts.end())
     throw ApiError(403, "this server does not pull from '" + host + "' (--pull-hosts)", "model");
-  return parsed;
+  return {parsed, allow};
 }
 
-store::Offer offer_of(http::Client& client, const store::ModelName& name) {
+store::Offer offer_of(http::Client& client, const Pulled& pulled) {
+  const store::ModelName& name = pulled.name;
   if (name.source == store::Source::kHuggingFace) {
     const store::Environment environment = store::read_environment();
     const store::HubName hub = store::hub_name(name);
-    return store::hub::make_offer(environment, hub,
-                                  store::hub::read_repository(client, environment, hub), {}, {});
+    return store::hub::make_offer(
+        environment, hub, store::hub::read_repository(client, environment, hub), pulled.allow, {});
   }
   const store::OllamaName ollama = store::ollama_name(name);
   const std::string base = store::ollama::registry_base(ollama);
@@ -51,15 +73,15 @@ store::Offer offer_of(http::Client& client, const store::ModelName& name) {
                                    store::ollama::pull_manifest(client, base, ollama));
 }
 
-void fetch(const store::ModelName& name, LineStream& lines,
-           const std::function<bool()>& client_is_gone) {
+void fetch(const Pulled& pulled, LineStream& lines, const std::function<bool()>& client_is_gone) {
   const store::Layout layout = store::default_layout();
   store::create_store(layout);
-  const auto lock = store::lock_store(layout, files::LockMode::kShared, "pulling " + name.uri());
+  const auto lock =
+      store::lock_store(layout, files::LockMode::kShared, "pulling " + pulled.name.uri());
   auto registry = store::Registry::open(layout, toolkit::store::OpenMode::kReadWrite);
   http::Client client;
   lines.send({{"status", "pulling manifest"}});
-  const store::FetchPlan plan = store::plan_fetch(layout, registry, offer_of(client, name), {});
+  const store::FetchPlan plan = store::plan_fetch(layout, registry, offer_of(client, pulled), {});
   http::DownloadEvents events;
   auto told = std::chrono::steady_clock::now() - std::chrono::seconds(1);
   events.progress = [&](size_t index, uint64_t done) {
@@ -82,12 +104,12 @@ void fetch(const store::ModelName& name, LineStream& lines,
 void pull(const Call& call) {
   const OrderedJson json = json_body(call);
   const Members body(json);
-  const store::ModelName name = pulled_name(call.service.config, read_ollama_model(body));
+  const Pulled pulled = pulled_name(call.service.config, read_ollama_model(body));
   const bool stream = body.boolean("stream").value_or(true);
-  const bool taken = call.service.errands.add([call, name, stream] {
+  const bool taken = call.service.errands.add([call, pulled, stream] {
     LineStream lines(call.exchange, stream);
     try {
-      fetch(name, lines, [&] { return call.exchange->gone(); });
+      fetch(pulled, lines, [&] { return call.exchange->gone(); });
       lines.end();
     } catch (...) {
       lines.fail(api_error_of(std::current_exception()));
@@ -118,11 +140,21 @@ void remove(const Call& call) {
   call.exchange->respond({.content_type = ""});
 }
 
+/// What Ollama makes of models it has: here a model is what its folder or file is.
+void refuse_making(const Call& call) {
+  throw ApiError(501, fmt::format("{}: this server makes and sends no models: an adapter becomes "
+                                  "one by --adapter name=folder or by a fine-tuning job",
+                                  call.request().path));
+}
+
 }  // namespace
 
 void add_ollama_store_routes(std::vector<Route>& routes) {
   routes.push_back({"POST", "/api/pull", pull});
   routes.push_back({"DELETE", "/api/delete", remove});
+  for (const char* path : {"/api/copy", "/api/create", "/api/push"})
+    routes.push_back({"POST", path, refuse_making});
+  routes.push_back({"POST", "/api/blobs/{name}", refuse_making});
 }
 
 }  // namespace toolkit::serve

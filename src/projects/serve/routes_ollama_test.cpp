@@ -41,10 +41,13 @@ TEST_SUITE("unit") {
          {"prompt", "Hi"},
          {"raw", true},
          {"format", "json"},
-         {"options", {{"temperature", 0}, {"num_predict", 3}, {"stop", "x"}, {"seed", 1}}}});
+         {"options",
+          {{"temperature", 0}, {"num_predict", 3}, {"stop", "x"}, {"seed", 1}, {"mirostat", 2}}}});
     const auto& requests = served.script->requests;
     CHECK(requests[0].sampling.temperature == 0.8);
     CHECK(requests[0].sampling.top_k == 40);
+    CHECK(requests[0].sampling.mirostat_tau == 0);
+    CHECK(requests[1].sampling.mirostat_tau == 5);
     CHECK(requests[1].max_tokens == 3);
     CHECK(requests[1].constraint);
     CHECK(requests[1].prompt.size() < requests[0].prompt.size());
@@ -87,8 +90,9 @@ TEST_SUITE("unit") {
     CHECK(contains(unknown.json()["error"], "not found"));
     for (const Json& more :
          {Json{{"options", {{"temperature", "hot"}}}}, Json{{"options", {{"num_predict", 1e300}}}},
-          Json{{"format", "xml"}}, Json{{"keep_alive", "soon"}}, Json{{"think", true}},
-          Json{{"images", {"x"}}}, Json{{"suffix", "x"}}, Json{{"template", "x"}}}) {
+          Json{{"options", {{"mirostat", 1}}}}, Json{{"format", "xml"}},
+          Json{{"keep_alive", "soon"}}, Json{{"think", true}}, Json{{"images", {"x"}}},
+          Json{{"suffix", "x"}}, Json{{"template", "x"}}}) {
       Json body = {{"model", "tiny"}, {"prompt", "Hi"}};
       body.update(more);
       const Reply reply = served.post("/api/generate", body);
@@ -100,6 +104,25 @@ TEST_SUITE("unit") {
         served
             .send("POST", "/api/show", "{\"model\":\"tiny\"}", "application/x-www-form-urlencoded")
             .status == 200);
+  }
+
+  TEST_CASE("think reaches a template that knows it and is refused by others") {
+    Served served;
+    served.script->chat_template =
+        "{{ 'a' if enable_thinking is defined and not enable_thinking else 'bb' }}<think>";
+    for (const Json& think : {Json(), Json(false), Json(true), Json("high")})
+      CHECK(served.post("/api/generate", {{"model", "tiny"}, {"prompt", "x"}, {"think", think}})
+                .status == 200);
+    const auto& requests = served.script->requests;
+    CHECK(requests[1].prompt.size() < requests[0].prompt.size());
+    CHECK(requests[2].prompt == requests[0].prompt);
+    CHECK(requests[3].prompt == requests[0].prompt);
+    served.script->say = [](const auto&) { return says({"I see.</think>", "\n\nYes"}); };
+    const Json whole =
+        served.post("/api/generate", {{"model", "tiny"}, {"prompt", "x"}, {"stream", false}})
+            .json();
+    CHECK(whole["thinking"] == "I see.");
+    CHECK(whole["response"] == "Yes");
   }
 
   TEST_CASE("calls carry their arguments as an object") {

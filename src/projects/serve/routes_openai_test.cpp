@@ -332,6 +332,56 @@ TEST_SUITE("unit") {
     CHECK(contains(reply.body, "needs 5.00 GB"));
   }
 
+  TEST_CASE("a model does without what only makes it fast where memory is short") {
+    for (const int64_t speed : {200, 2000}) {
+      Served served;
+      served.speed_bytes = speed;
+      CHECK(served.post("/v1/chat/completions", chat()).status == 200);
+      CHECK(served.script->fast == (speed == 200));
+      CHECK(served.service.pool.loaded()[0].size_bytes == (speed == 200 ? 210 : 10));
+    }
+  }
+
+  TEST_CASE("memory that a cache may still fill is not promised twice") {
+    Served served;
+    served.script->state = {.cache_bytes_used = 100, .cache_bytes_limit = 1000};
+    CHECK(served.post("/v1/chat/completions", chat()).status == 200);
+    CHECK(served.service.pool.free_bytes() == 100);
+  }
+
+  TEST_CASE("a schema begins behind the reasoning that the prompt opened") {
+    const Json schema = {{"type", "json_schema"},
+                         {"json_schema", {{"name", "x"}, {"schema", {{"type", "object"}}}}}};
+    for (const bool thinks : {false, true}) {
+      Served served;
+      served.script->chat_template =
+          "{{ messages[0].content }}" + std::string(thinks ? "<think>\n" : "");
+      Json body = chat();
+      body["response_format"] = schema;
+      REQUIRE(served.post("/v1/chat/completions", body).status == 200);
+      const auto& request = served.script->requests.back();
+      REQUIRE(request.constraint);
+      std::vector<uint32_t> bits(40);
+      request.constraint->allowed(bits);
+      const auto id = engine::open_language_model(tiny_model_path()).model.tokenizer->id_of("a");
+      REQUIRE(id);
+      CHECK(((bits[static_cast<size_t>(*id) / 32] >> (*id % 32)) & 1) == (thinks ? 1 : 0));
+    }
+  }
+
+  TEST_CASE("a template takes the variables it is given") {
+    Served served;
+    served.script->chat_template = "{{ 'a' if enable_thinking else 'bb' }}";
+    Json body = chat();
+    CHECK(served.post("/v1/chat/completions", body).status == 200);
+    body["chat_template_kwargs"] = {{"enable_thinking", true}};
+    CHECK(served.post("/v1/chat/completions", body).status == 200);
+    const auto& requests = served.script->requests;
+    CHECK(requests[1].prompt.size() < requests[0].prompt.size());
+    body["chat_template_kwargs"] = 5;
+    CHECK(served.post("/v1/chat/completions", body).status == 400);
+  }
+
   TEST_CASE("health and metrics tell what runs without any text") {
     Served served;
     CHECK(served.get("/health").json()["status"] == "ok");

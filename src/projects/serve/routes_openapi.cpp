@@ -34,6 +34,7 @@ constexpr const char* kSchemas = R"json({
   "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
   "tools": {"type": ["array", "null"], "items": {"type": "object"}},
   "tool_choice": {"type": ["string", "object", "null"]},
+  "chat_template_kwargs": {"type": ["object", "null"]},
   "response_format": {"type": ["object", "null"], "required": ["type"], "properties": {
     "type": {"enum": ["text", "json_object", "json_schema"]},
     "json_schema": {"type": "object"}}}}}]},
@@ -61,6 +62,7 @@ constexpr const char* kSchemas = R"json({
   "tools": {"type": "array", "items": {"type": "object"}},
   "format": {"description": "\"json\" or a JSON Schema", "type": ["string", "object", "null"]},
   "options": {"type": ["object", "null"]},
+  "think": {"type": ["boolean", "string", "null"]},
   "stream": {"type": ["boolean", "null"]},
   "keep_alive": {"type": ["string", "number", "null"]}}},
 "OllamaGenerateRequest": {"type": "object", "required": ["model"], "properties": {
@@ -70,6 +72,7 @@ constexpr const char* kSchemas = R"json({
   "raw": {"type": ["boolean", "null"]},
   "format": {"description": "\"json\" or a JSON Schema", "type": ["string", "object", "null"]},
   "options": {"type": ["object", "null"]},
+  "think": {"type": ["boolean", "string", "null"]},
   "stream": {"type": ["boolean", "null"]},
   "keep_alive": {"type": ["string", "number", "null"]}}},
 "OllamaEmbedRequest": {"type": "object", "required": ["model", "input"], "properties": {
@@ -125,6 +128,10 @@ constexpr Described kDescribed[] = {
     {"POST", "/api/embeddings", "The vector of a text", "PromptRequest"},
     {"POST", "/api/pull", "Bring a model into the store", "ModelRequest"},
     {"DELETE", "/api/delete", "Delete a model", "ModelRequest"},
+    {"POST", "/api/copy", "Refused: models have one name", ""},
+    {"POST", "/api/create", "Refused: models are made by fine-tuning jobs", ""},
+    {"POST", "/api/push", "Refused: no model leaves this server", ""},
+    {"POST", "/api/blobs/{name}", "Refused: nothing is stored under a client's digest", ""},
 };
 
 Json responses() {
@@ -132,8 +139,8 @@ Json responses() {
   const Json error = {
       {"description", "why not"},
       {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}};
-  for (const char* status :
-       {"400", "401", "403", "404", "405", "413", "415", "429", "500", "502", "503", "507"})
+  for (const char* status : {"400", "401", "403", "404", "405", "408", "413", "415", "429", "431",
+                             "500", "501", "502", "503", "507"})
     all[status] = error;
   return all;
 }

@@ -14,6 +14,7 @@
 #include "engine/embed/text_embedder.h"
 #include "engine/language_model.h"
 #include "engine/measure/choose_compute.h"
+#include "engine/plan/serving_plan.h"
 #include "models/resolve.h"
 #include "projects/serve/api_error.h"
 #include "projects/serve/routes.h"
@@ -40,21 +41,26 @@ uint64_t model_bytes(const fs::path& path) {
 }
 
 PoolOptions pool_options(const Config& config) {
-  const engine::BatchOptions batch{.max_sequences = config.sequences,
-                                   .max_queue = config.queue,
-                                   .context_tokens = config.context,
-                                   .cache_bytes = cache_bytes(config),
-                                   .cache_8bit = config.cache_8bit,
-                                   .speculate_tokens = config.speculate};
+  engine::BatchOptions batch{.max_sequences = config.sequences,
+                             .max_queue = config.queue,
+                             .context_tokens = config.context,
+                             .cache_bytes = cache_bytes(config),
+                             .cache_8bit = config.cache_8bit,
+                             .speculate_tokens = config.speculate};
+  const tensor::Compute compute = engine::choose_compute(config.compute);
   return {.load =
-              [batch, compute = engine::choose_compute(config.compute)](const std::string& base) {
+              [batch, compute](const std::string& base, bool fast) mutable {
+                batch.arrange_weights = fast;
                 return make_batch_engine(engine::load_language_model(base, compute), batch);
               },
-          .plan_bytes =
-              [batch](const std::string& base) {
-                return static_cast<int64_t>(model_bytes(models::resolve_model(base))) +
-                       batch.cache_bytes;
-              },
+          .plan_bytes = [cache_bytes = batch.cache_bytes,
+                         compute](const std::string& base) -> PlannedBytes {
+            const engine::OpenedModel opened = engine::open_language_model(base);
+            models::Decoder blank(opened.config);
+            const engine::ServingPlan plan = engine::plan_serving(
+                blank, models::stored_forms(*opened.files, blank), compute, cache_bytes);
+            return {plan.least(), plan.arranged};
+          },
           .available_bytes = platform::available_memory_bytes,
           .limit_bytes = static_cast<int64_t>(config.memory_limit_gb * 1e9),
           .keep_alive_seconds = duration_seconds(config.keep_alive, "--keep-alive")};
@@ -111,13 +117,13 @@ std::vector<std::string> add_given(const Config& config, ModelNames& names) {
   return load;
 }
 
-std::unique_ptr<Embedders> make_embedders(const Config& config) {
+std::unique_ptr<Embedders> make_embedders(const Config& config, const ModelPool& pool) {
   return std::make_unique<Embedders>(EmbedderOptions{
       .load = [](const std::string& base) { return engine::load_text_embedder(base); },
       .check_room =
-          [](const std::string& base) {
+          [&pool](const std::string& base) {
             const auto needed = static_cast<int64_t>(model_bytes(models::resolve_model(base)));
-            const int64_t there = platform::available_memory_bytes();
+            const int64_t there = pool.free_bytes();
             if (needed > there)
               throw ApiError(507, fmt::format("{} needs {:.2f} GB of memory and {:.2f} GB are free",
                                               base, static_cast<double>(needed) / 1e9,
@@ -180,7 +186,7 @@ Ended run(const Config& config, const std::function<void(const Started&)>& start
   const InterruptGuard guard;
   Service service(config, pool_options(config));
   const std::vector<std::string> load = add_given(config, service.names);
-  service.embedders = make_embedders(config);
+  service.embedders = make_embedders(config, service.pool);
   service.jobs = make_jobs(config, service.names);
   http::server::Server server(server_options(config), [&service](const ExchangePtr& exchange) {
     answer(service, exchange);

@@ -28,6 +28,9 @@ struct Script {
   std::vector<engine::BatchRequest> requests;  // those taken
   std::vector<uint64_t> cancelled;
   bool full = false;  // the queue
+  bool fast = false;  // how the engine was loaded
+  engine::BatchState state;
+  std::string chat_template;  // "": the model's own
   std::vector<std::string> adapters;
 };
 
@@ -36,7 +39,10 @@ struct Script {
 class ScriptedEngine : public TextEngine {
  public:
   explicit ScriptedEngine(std::shared_ptr<Script> script)
-      : script_(std::move(script)), model_(engine::open_language_model(tiny_model_path()).model) {}
+      : script_(std::move(script)), model_(engine::open_language_model(tiny_model_path()).model) {
+    if (!script_->chat_template.empty())
+      model_.chat = text::ChatTemplate(script_->chat_template, "", "");
+  }
 
   std::optional<uint64_t> submit(engine::BatchRequest request,
                                  engine::BatchListener listener) override {
@@ -64,6 +70,7 @@ class ScriptedEngine : public TextEngine {
     }
     for (const auto& listener : ended) listener({.finish = engine::FinishReason::kCancelled});
   }
+  void between_steps(const std::function<void()>& work) override { work(); }
   void load_adapter(const std::string& name, const std::filesystem::path&) override {
     const std::lock_guard lock(script_->mutex);
     script_->adapters.push_back(name);
@@ -78,7 +85,7 @@ class ScriptedEngine : public TextEngine {
   }
   void drain(double) override { cancel(0); }
   bool healthy() const override { return true; }
-  engine::BatchState state() const override { return {}; }
+  engine::BatchState state() const override { return script_->state; }
   const engine::LanguageModel& model() const override { return model_; }
   int context_tokens() const override { return 1000; }
 
@@ -114,12 +121,15 @@ class Served {
  public:
   explicit Served(Config config = {})
       : script(std::make_shared<Script>()),
-        service(std::move(config),
-                {.load = [told = script](const std::string&) -> std::unique_ptr<TextEngine> {
-                   return std::make_unique<ScriptedEngine>(told);
-                 },
-                 .plan_bytes = [this](const std::string&) { return planned_bytes; },
-                 .available_bytes = [this] { return available_bytes; }}) {
+        service(
+            std::move(config),
+            {.load = [told = script](const std::string&, bool fast) -> std::unique_ptr<TextEngine> {
+               told->fast = fast;
+               return std::make_unique<ScriptedEngine>(told);
+             },
+             .plan_bytes =
+                 [this](const std::string&) { return PlannedBytes{planned_bytes, speed_bytes}; },
+             .available_bytes = [this] { return available_bytes; }}) {
     script->say = [](const engine::BatchRequest&) { return says({"Hello", " there"}); };
     service.names.installed = [] { return std::vector<ServedModel>(); };
     service.names.add({.name = "tiny", .base = tiny_model_path()});
@@ -151,7 +161,7 @@ class Served {
   Reply get(const std::string& path) { return send("GET", path, "", ""); }
 
   std::shared_ptr<Script> script;
-  int64_t planned_bytes = 10, available_bytes = 1000;
+  int64_t planned_bytes = 10, speed_bytes = 0, available_bytes = 1000;
   Service service;
   std::unique_ptr<http::server::Server> server;
 };

@@ -13,6 +13,7 @@ class Batch : public TextEngine {
     return engine_.submit(std::move(request), std::move(listener));
   }
   void cancel(uint64_t id) override { engine_.cancel(id); }
+  void between_steps(const std::function<void()>& work) override { engine_.between_steps(work); }
   void load_adapter(const std::string& name, const std::filesystem::path& folder) override {
     engine_.load_adapter(name, folder);
   }

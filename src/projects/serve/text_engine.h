@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ class TextEngine {
   virtual std::optional<uint64_t> submit(engine::BatchRequest request,
                                          engine::BatchListener listener) = 0;
   virtual void cancel(uint64_t id) = 0;
+  virtual void between_steps(const std::function<void()>& work) = 0;
   virtual void load_adapter(const std::string& name, const std::filesystem::path& folder) = 0;
   virtual void unload_adapter(const std::string& name) = 0;
   virtual std::vector<std::string> adapters() const = 0;

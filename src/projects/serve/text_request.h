@@ -23,6 +23,9 @@ struct TextRequest {
 
   enum class Format { kText, kJsonObject, kJsonSchema } format = Format::kText;
   std::string schema;
+  /// Whether the model is to reason before it answers; empty: as its template does by itself.
+  std::optional<bool> think;
+  std::string template_json;  // further variables of the template, as a JSON object; ""
 
   engine::SamplingOptions sampling;
   std::optional<int> max_tokens;  // empty: as many as fit
