@@ -73,8 +73,11 @@ std::string ollama_error_json(const ApiError& error) {
 http::server::Response error_response(const std::string& path, const ApiError& error) {
   http::server::Response response{.status = error.status};
   response.body = path.starts_with("/api/") ? ollama_error_json(error) : openai_error_json(error);
-  if (error.retry_after_seconds > 0)
-    response.headers.push_back({"Retry-After", std::to_string(error.retry_after_seconds)});
+  constexpr int kRetryAfterSeconds = 5;  // where nobody knows better
+  if (error.retry_after_seconds > 0 || error.status == 429 || error.status == 503)
+    response.headers.push_back(
+        {"Retry-After", std::to_string(error.retry_after_seconds > 0 ? error.retry_after_seconds
+                                                                     : kRetryAfterSeconds)});
   return response;
 }
 

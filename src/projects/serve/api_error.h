@@ -18,8 +18,8 @@ struct ApiError : std::runtime_error {
         param(std::move(parameter)),
         code(std::move(error_code)) {}
   int status;
-  std::string param, code;  // OpenAI's: the member that is wrong; "model_not_found"
-  int retry_after_seconds = 0;
+  std::string param, code;      // OpenAI's: the member that is wrong; "model_not_found"
+  int retry_after_seconds = 0;  // 0: a few where the status is 429 or 503
 };
 
 /// Any exception as one: 400 for what the user can mend, 404, 507 for what does not fit, 500.

@@ -250,10 +250,14 @@ void ModelPool::unload_expired() {
   std::vector<std::unique_ptr<LoadedModel>> expired;
   {
     const std::lock_guard lock(mutex_);
+    const bool short_of_memory = options_.low_bytes > 0 && !loaded_.empty() &&
+                                 options_.available_bytes() < options_.low_bytes;
     for (auto one = loaded_.begin(); one != loaded_.end();) {
       LoadedModel& model = *one->second;
-      const bool over = model.uses_ == 0 && !model.pinned && model.keep_alive_seconds_ >= 0 &&
+      const bool unused = model.uses_ == 0 && !model.pinned;
+      const bool late = model.keep_alive_seconds_ >= 0 &&
                         seconds_since(model.unused_since_) >= model.keep_alive_seconds_;
+      const bool over = unused && (late || (short_of_memory && expired.empty()));
       if (over) expired.push_back(std::move(one->second));
       one = over ? loaded_.erase(one) : std::next(one);
     }

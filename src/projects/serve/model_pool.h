@@ -88,11 +88,14 @@ struct PoolOptions {
   std::function<PlannedBytes(const std::string& base)> plan_bytes;
   std::function<int64_t()> available_bytes;  // on the machine now
   int64_t limit_bytes = 0;                   // of all together; 0: only what is available counts
+  /// Less than this available, because other programs took it: unused models go one by one.
+  int64_t low_bytes = 0;
   double keep_alive_seconds = 300;
 };
 
 /// The models in memory. One thread loads and unloads; several adapters of one base share its
-/// engine. Unused models go after their time, and before it when another one needs the room.
+/// engine. Unused models go after their time, and before it when another one or another program
+/// needs the room.
 class ModelPool {
  public:
   ModelPool(const ModelNames& names, PoolOptions options);

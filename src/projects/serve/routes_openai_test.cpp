@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "core/base/testing.h"
 #include "projects/serve/served_for_tests.h"
 
@@ -342,6 +345,16 @@ TEST_SUITE("unit") {
     }
   }
 
+  TEST_CASE("a model that nobody uses goes when other programs take the memory") {
+    Served served;
+    CHECK(served.post("/v1/chat/completions", chat()).status == 200);
+    CHECK(served.service.pool.loaded().size() == 1);
+    served.available_bytes = 50;
+    for (int i = 0; i < 500 && !served.service.pool.loaded().empty(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(served.service.pool.loaded().empty());
+  }
+
   TEST_CASE("memory that a cache may still fill is not promised twice") {
     Served served;
     served.script->state = {.cache_bytes_used = 100, .cache_bytes_limit = 1000};
@@ -396,5 +409,9 @@ TEST_SUITE("unit") {
     CHECK(served.get("/slots").json().is_array());
     served.service.ready = false;
     CHECK(served.get("/health").status == 503);
+    served.script->say = [](const auto&) { return says({"x"}, engine::FinishReason::kTimeout); };
+    const Reply late = served.post("/v1/chat/completions", chat());
+    CHECK(late.status == 503);
+    CHECK(late.response.header("Retry-After").has_value());
   }
 }

@@ -48,22 +48,24 @@ PoolOptions pool_options(const Config& config) {
                              .cache_8bit = config.cache_8bit,
                              .speculate_tokens = config.speculate};
   const tensor::Compute compute = engine::choose_compute(config.compute);
-  return {.load =
-              [batch, compute](const std::string& base, bool fast) mutable {
-                batch.arrange_weights = fast;
-                return make_batch_engine(engine::load_language_model(base, compute), batch);
-              },
-          .plan_bytes = [cache_bytes = batch.cache_bytes,
-                         compute](const std::string& base) -> PlannedBytes {
-            const engine::OpenedModel opened = engine::open_language_model(base);
-            models::Decoder blank(opened.config);
-            const engine::ServingPlan plan = engine::plan_serving(
-                blank, models::stored_forms(*opened.files, blank), compute, cache_bytes);
-            return {plan.least(), plan.arranged};
+  return {
+      .load =
+          [batch, compute](const std::string& base, bool fast) mutable {
+            batch.arrange_weights = fast;
+            return make_batch_engine(engine::load_language_model(base, compute), batch);
           },
-          .available_bytes = platform::available_memory_bytes,
-          .limit_bytes = static_cast<int64_t>(config.memory_limit_gb * 1e9),
-          .keep_alive_seconds = duration_seconds(config.keep_alive, "--keep-alive")};
+      .plan_bytes = [cache_bytes = batch.cache_bytes,
+                     compute](const std::string& base) -> PlannedBytes {
+        const engine::OpenedModel opened = engine::open_language_model(base);
+        models::Decoder blank(opened.config);
+        const engine::ServingPlan plan = engine::plan_serving(
+            blank, models::stored_forms(*opened.files, blank), compute, cache_bytes);
+        return {plan.least(), plan.arranged};
+      },
+      .available_bytes = platform::available_memory_bytes,
+      .limit_bytes = static_cast<int64_t>(config.memory_limit_gb * 1e9),
+      .low_bytes = std::min<int64_t>(1'000'000'000, platform::detect_hardware().memory_bytes / 20),
+      .keep_alive_seconds = duration_seconds(config.keep_alive, "--keep-alive")};
 }
 
 bool is_path(const std::string& name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -129,7 +130,8 @@ class Served {
              },
              .plan_bytes =
                  [this](const std::string&) { return PlannedBytes{planned_bytes, speed_bytes}; },
-             .available_bytes = [this] { return available_bytes; }}) {
+             .available_bytes = [this] { return available_bytes.load(); },
+             .low_bytes = 100}) {
     script->say = [](const engine::BatchRequest&) { return says({"Hello", " there"}); };
     service.names.installed = [] { return std::vector<ServedModel>(); };
     service.names.add({.name = "tiny", .base = tiny_model_path()});
@@ -161,7 +163,8 @@ class Served {
   Reply get(const std::string& path) { return send("GET", path, "", ""); }
 
   std::shared_ptr<Script> script;
-  int64_t planned_bytes = 10, speed_bytes = 0, available_bytes = 1000;
+  int64_t planned_bytes = 10, speed_bytes = 0;
+  std::atomic<int64_t> available_bytes{1000};
   Service service;
   std::unique_ptr<http::server::Server> server;
 };
