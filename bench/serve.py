@@ -206,6 +206,8 @@ def make_adapters(program: str, folder: pathlib.Path, count: int) -> dict[str, p
     made = {}
     for number in range(count):
         made[f"style-{number}"] = folder / f"style-{number}"
+        if made[f"style-{number}"].exists():
+            continue
         subprocess.run([program, "finetune", "--model", "sample://smollm2-135m", "--data",
                         str(REPOSITORY / "examples/data/dictionary"), "--steps", "2", "--sample", "0", "--seed", str(number),
                         "--output", str(made[f"style-{number}"]), "--json"], check=True, stdout=subprocess.DEVNULL)
@@ -219,6 +221,8 @@ def main() -> None:
     parser.add_argument("--clients", default="1,4,16")
     parser.add_argument("--requests", type=int, default=3, help="of each client; with one client twice as many")
     parser.add_argument("--adapters", type=int, default=0, help="compare one adapter with so many at once instead")
+    parser.add_argument("--adapter-folder", type=pathlib.Path, help="where they are kept for the next time; with --requests 0 only made")
+    parser.add_argument("--flash", default="on,off", help="llama-server's -fa, in turn")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--serve", default="", help="further options of mlx-toolkit serve")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-output"))
@@ -239,7 +243,9 @@ def main() -> None:
         return requests(options.requests * max(2, count), options.seed, models)
 
     if options.adapters:
-        adapters = make_adapters(options.program, folder, options.adapters)
+        adapters = make_adapters(options.program, options.adapter_folder or folder, options.adapters)
+        if not options.requests:
+            return
         names = list(adapters)
         with ours("toolkit", adapters) as server:
             for models, label in (([names[0]], "one adapter"), (names, f"{len(names)} adapters")) * 2:
@@ -247,7 +253,7 @@ def main() -> None:
     else:
         for count in counts:
             if options.llama_server:
-                for flash in ("on", "off"):
+                for flash in options.flash.split(","):
                     port, label = free_port(), f"llama-server -fa {flash}"
                     command = [options.llama_server, "-m", str(sample_gguf()), "--port", str(port), "-np", str(count), "-c",
                                str(1024 * count), "-t", "2", "-tb", "2", "-fa", flash, "--jinja"]

@@ -83,6 +83,37 @@ constexpr const char* kSchemas = R"json({
   "model": {"type": "string"}, "stream": {"type": ["boolean", "null"]}}},
 "PromptRequest": {"type": "object", "required": ["model", "prompt"], "properties": {
   "model": {"type": "string"}, "prompt": {"type": "string"}}},
+"Usage": {"type": "object", "required": ["prompt_tokens", "completion_tokens", "total_tokens"],
+  "properties": {"prompt_tokens": {"type": "integer"}, "completion_tokens": {"type": "integer"},
+  "total_tokens": {"type": "integer"}}},
+"ChatAnswer": {"type": "object", "required": ["id", "object", "created", "model", "choices", "usage"],
+  "properties": {"object": {"const": "chat.completion"}, "created": {"type": "integer"},
+  "usage": {"$ref": "#/components/schemas/Usage"},
+  "choices": {"type": "array", "minItems": 1, "items": {"type": "object",
+    "required": ["index", "message", "finish_reason"], "properties": {
+    "finish_reason": {"enum": ["stop", "length", "tool_calls"]},
+    "message": {"type": "object", "required": ["role", "content"], "properties": {
+      "role": {"const": "assistant"}, "content": {"type": ["string", "null"]}}}}}}}},
+"CompletionAnswer": {"type": "object", "required": ["id", "object", "created", "model", "choices", "usage"],
+  "properties": {"object": {"const": "text_completion"}, "created": {"type": "integer"},
+  "usage": {"$ref": "#/components/schemas/Usage"},
+  "choices": {"type": "array", "items": {"type": "object",
+    "required": ["index", "text", "finish_reason"], "properties": {
+    "text": {"type": "string"}, "finish_reason": {"enum": ["stop", "length"]}}}}}},
+"EmbeddingsAnswer": {"type": "object", "required": ["object", "data", "model", "usage"], "properties": {
+  "object": {"const": "list"}, "data": {"type": "array", "items": {"type": "object",
+    "required": ["object", "index", "embedding"], "properties": {
+    "embedding": {"type": ["array", "string"], "items": {"type": "number"}}}}}}},
+"List": {"type": "object", "required": ["object", "data"], "properties": {
+  "object": {"const": "list"}, "data": {"type": "array", "items": {"type": "object",
+    "required": ["id", "object"]}}}},
+"Job": {"type": "object", "required": ["id", "object", "status", "model", "training_file"],
+  "properties": {"object": {"const": "fine_tuning.job"}, "status": {"enum": ["validating_files",
+    "queued", "running", "succeeded", "failed", "cancelled"]}}},
+"OllamaModels": {"type": "object", "required": ["models"], "properties": {"models": {
+  "type": "array", "items": {"type": "object", "required": ["name", "model", "size", "digest"]}}}},
+"OllamaChatAnswer": {"type": "object", "required": ["model", "created_at", "done", "message"]},
+"OllamaGenerateAnswer": {"type": "object", "required": ["model", "created_at", "done", "response"]},
 "Error": {"type": "object", "required": ["error"], "properties": {"error": {
   "description": "a text (/api) or an object with message, type, param and code (/v1)",
   "type": ["string", "object"]}}}
@@ -92,7 +123,9 @@ struct Described {
   const char* method;
   const char* path;
   const char* summary;
-  const char* body;  // name of its schema; "": none
+  const char* body;         // name of its schema; "": none
+  const char* answer = "";  // the same; "": not described
+  const char* stream = "";  // type of a streamed answer
 };
 
 constexpr Described kDescribed[] = {
@@ -100,30 +133,34 @@ constexpr Described kDescribed[] = {
     {"GET", "/metrics", "Numbers for Prometheus", ""},
     {"GET", "/slots", "What runs and waits, without text", ""},
     {"GET", "/openapi.json", "This document", ""},
-    {"GET", "/v1/models", "The models there are", ""},
+    {"GET", "/v1/models", "The models there are", "", "List"},
     {"GET", "/v1/models/{name...}", "One model", ""},
     {"DELETE", "/v1/models/{name...}", "Delete a model that was fine-tuned here", ""},
-    {"POST", "/v1/chat/completions", "Answer a conversation", "ChatRequest"},
-    {"POST", "/v1/completions", "Continue texts", "CompletionRequest"},
-    {"POST", "/v1/embeddings", "Vectors of texts", "EmbeddingsRequest"},
+    {"POST", "/v1/chat/completions", "Answer a conversation", "ChatRequest", "ChatAnswer",
+     "text/event-stream"},
+    {"POST", "/v1/completions", "Continue texts", "CompletionRequest", "CompletionAnswer",
+     "text/event-stream"},
+    {"POST", "/v1/embeddings", "Vectors of texts", "EmbeddingsRequest", "EmbeddingsAnswer"},
     {"POST", "/v1/files", "Upload a file of training rows (multipart/form-data)", ""},
-    {"GET", "/v1/files", "Uploaded files", ""},
+    {"GET", "/v1/files", "Uploaded files", "", "List"},
     {"GET", "/v1/files/{name}", "One file", ""},
     {"DELETE", "/v1/files/{name}", "Delete a file", ""},
     {"GET", "/v1/files/{name}/content", "What is in a file", ""},
-    {"POST", "/v1/fine_tuning/jobs", "Fine-tune a model", "JobRequest"},
-    {"GET", "/v1/fine_tuning/jobs", "Fine-tuning jobs", ""},
-    {"GET", "/v1/fine_tuning/jobs/{name}", "One job", ""},
-    {"POST", "/v1/fine_tuning/jobs/{name}/cancel", "End a job", ""},
+    {"POST", "/v1/fine_tuning/jobs", "Fine-tune a model", "JobRequest", "Job"},
+    {"GET", "/v1/fine_tuning/jobs", "Fine-tuning jobs", "", "List"},
+    {"GET", "/v1/fine_tuning/jobs/{name}", "One job", "", "Job"},
+    {"POST", "/v1/fine_tuning/jobs/{name}/cancel", "End a job", "", "Job"},
     {"GET", "/v1/fine_tuning/jobs/{name}/events", "What happened in a job, newest first", ""},
     {"GET", "/v1/fine_tuning/jobs/{name}/checkpoints", "Adapters saved on the way", ""},
     {"GET", "/", "Ollama is running", ""},
     {"GET", "/api/version", "The level of Ollama's API", ""},
-    {"GET", "/api/tags", "The models there are", ""},
-    {"GET", "/api/ps", "The models in memory", ""},
+    {"GET", "/api/tags", "The models there are", "", "OllamaModels"},
+    {"GET", "/api/ps", "The models in memory", "", "OllamaModels"},
     {"POST", "/api/show", "What a model is", "ModelRequest"},
-    {"POST", "/api/chat", "Answer a conversation", "OllamaChatRequest"},
-    {"POST", "/api/generate", "Answer a prompt", "OllamaGenerateRequest"},
+    {"POST", "/api/chat", "Answer a conversation", "OllamaChatRequest", "OllamaChatAnswer",
+     "application/x-ndjson"},
+    {"POST", "/api/generate", "Answer a prompt", "OllamaGenerateRequest", "OllamaGenerateAnswer",
+     "application/x-ndjson"},
     {"POST", "/api/embed", "Vectors of texts", "OllamaEmbedRequest"},
     {"POST", "/api/embeddings", "The vector of a text", "PromptRequest"},
     {"POST", "/api/pull", "Bring a model into the store", "ModelRequest"},
@@ -134,11 +171,13 @@ constexpr Described kDescribed[] = {
     {"POST", "/api/blobs/{name}", "Refused: nothing is stored under a client's digest", ""},
 };
 
+Json json_content(const std::string& schema) {
+  return {{"application/json", {{"schema", {{"$ref", "#/components/schemas/" + schema}}}}}};
+}
+
 Json responses() {
   Json all = {{"200", {{"description", "the answer"}}}};
-  const Json error = {
-      {"description", "why not"},
-      {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}};
+  const Json error = {{"description", "why not"}, {"content", json_content("Error")}};
   for (const char* status : {"400", "401", "403", "404", "405", "408", "413", "415", "429", "431",
                              "500", "501", "502", "503", "507"})
     all[status] = error;
@@ -150,12 +189,9 @@ Json operation(const Route& route) {
   for (const Described& one : kDescribed) {
     if (route.method != one.method || route.path != one.path) continue;
     made["summary"] = one.summary;
-    if (*one.body)
-      made["requestBody"] = {
-          {"required", true},
-          {"content",
-           {{"application/json",
-             {{"schema", {{"$ref", std::string("#/components/schemas/") + one.body}}}}}}}};
+    if (*one.body) made["requestBody"] = {{"required", true}, {"content", json_content(one.body)}};
+    if (*one.answer) made["responses"]["200"]["content"] = json_content(one.answer);
+    if (*one.stream) made["responses"]["200"]["content"][one.stream] = Json::object();
   }
   if (route.path.find('{') != std::string::npos)
     made["parameters"] = Json::array(
