@@ -46,6 +46,7 @@ CacheSummary read_cache_summary() {
 std::string shown(const CacheSummary& summary) {
   if (!summary.is_installed) return "mlx-cache is not installed";
   if (!summary.trouble.empty()) return "mlx-cache does not answer";
+  if (summary.models == 0) return "no models in it yet";
   std::string text =
       fmt::format("{} {}, {}", summary.models, summary.models == 1 ? "model" : "models",
                   files::shown_bytes(static_cast<uint64_t>(summary.kept_bytes)));

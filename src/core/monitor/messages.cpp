@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 #include "core/files/disk_space.h"
@@ -16,18 +17,29 @@ namespace {
 constexpr double kStalledPercent = 20;
 
 Message ollama_is_off(const ServerState& server, bool is_installed) {
-  if (server.failures > 0 && !server.trouble.empty() &&
-      server.trouble.find("status") != std::string::npos)
-    return {
-        "server " + server.url, Severity::kWarning,
-        fmt::format("Ollama at {} answers with an error: {}", server.url, server.trouble),
-        fmt::format("Asked again every {} s; its log says more.", retry_seconds(server.failures))};
+  const std::string again = fmt::format("Asked again every {} s.", retry_seconds(server.failures));
+  switch (server.failure) {
+    case Failure::kStatus:
+      return {"error of " + server.url, Severity::kWarning,
+              fmt::format("Ollama at {} answers with an error: {}.", server.url, server.trouble),
+              "Its log says more. " + again};
+    case Failure::kSlow:
+      return {"slow " + server.url, Severity::kWarning,
+              fmt::format("Ollama at {} takes over two seconds to answer.", server.url),
+              "It is busy, paused or stuck; starting it anew helps if that lasts. " + again};
+    case Failure::kForeign:
+      return {"foreign " + server.url, Severity::kWarning,
+              fmt::format("What answers at {} is not Ollama: {}.", server.url, server.trouble),
+              "End the program that took its port, or give Ollama's address in the preferences "
+              "(ollama_host). " +
+                  again};
+    default:
+      break;
+  }
   if (is_installed)
     return {"server " + server.url, Severity::kFault,
             fmt::format("Ollama does not answer at {}.", server.url),
-            fmt::format("Start it with `ollama serve`, or give its address in the preferences. "
-                        "Asked again every {} s.",
-                        retry_seconds(server.failures))};
+            "Start it with `ollama serve`, or give its address in the preferences. " + again};
   return {"server " + server.url, Severity::kFault,
           fmt::format("Ollama does not answer at {} and is not installed.", server.url),
           "Install it from https://ollama.com/download, then `ollama run llama3.2`."};
@@ -57,6 +69,26 @@ Message memory_message(const Snapshot& snapshot, const std::vector<LoadedModel>&
   return message;
 }
 
+/// Something runs and the server does not tell how fast.
+std::optional<Message> speed_message(const Snapshot& snapshot, const Preferences& preferences) {
+  const bool untold =
+      std::any_of(snapshot.running.begin(), snapshot.running.end(),
+                  [](const RunningRequest& request) { return request.way == Way::kHint; });
+  if (!untold) return std::nullopt;
+  const bool has_proxy =
+      std::any_of(snapshot.servers.begin(), snapshot.servers.end(), [](const ServerState& server) {
+        return server.reachable && server.kind == ServerKind::kProxy;
+      });
+  Message message{"speed", Severity::kHint, "This server does not tell its speed.", ""};
+  for (const ServerState& server : snapshot.servers)
+    if (!server.log_trouble.empty()) message.text += " Its log: " + server.log_trouble + ".";
+  if (!has_proxy) message.action = "`mlx-dash proxy` counts tokens: leave it running, and start ";
+  message.action +=
+      fmt::format("{} with OLLAMA_HOST=127.0.0.1:{}{}.", has_proxy ? "Programs" : "programs",
+                  preferences.proxy_port, has_proxy ? " are counted" : "");
+  return message;
+}
+
 }  // namespace
 
 std::vector<Message> messages_about(const Snapshot& snapshot, const Preferences& preferences,
@@ -65,19 +97,23 @@ std::vector<Message> messages_about(const Snapshot& snapshot, const Preferences&
   std::vector<Message> messages;
   if (memory_runs_out(snapshot.machine.memory, preferences))
     messages.push_back(memory_message(snapshot, installed));
-  const bool other_server = std::any_of(snapshot.servers.begin(), snapshot.servers.end(),
-                                        [](const ServerState& server) { return server.reachable; });
+  // A proxy without what is behind it answers nobody.
+  const bool other_server =
+      std::any_of(snapshot.servers.begin(), snapshot.servers.end(), [](const ServerState& server) {
+        return server.reachable && server.kind != ServerKind::kProxy;
+      });
   for (const ServerState& server : snapshot.servers) {
     if (server.reachable || server.failures == 0) continue;
     const bool is_ollama = server.url == preferences.ollama_url();
     // Servers that one may or may not run are no trouble, and nor is Ollama for who uses another.
     if (is_ollama && !other_server)
       messages.push_back(ollama_is_off(server, ollama_is_installed));
-    else if (server.trouble.find("none of") != std::string::npos)
+    else if (!is_ollama && server.failure == Failure::kForeign)
       messages.push_back({"server " + server.url, Severity::kWarning,
                           server.url + " " + server.trouble + ".",
                           "Take it out of `servers` in the preferences, or correct the address."});
   }
+  if (auto message = speed_message(snapshot, preferences)) messages.push_back(*message);
   return messages;
 }
 

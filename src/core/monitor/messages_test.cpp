@@ -10,10 +10,11 @@ using testing::contains;
 
 const Preferences kPreferences{.ollama_host = "http://127.0.0.1:11434"};
 
-ServerState off(const std::string& trouble = "connection refused") {
+ServerState off(Failure failure = Failure::kAbsent, const std::string& trouble = "refused") {
   return {.url = "http://127.0.0.1:11434",
           .kind = ServerKind::kOllama,
           .trouble = trouble,
+          .failure = failure,
           .failures = 3};
 }
 
@@ -29,8 +30,39 @@ TEST_CASE("an Ollama that is not there: how to install it or how to start it") {
   const auto stopped = messages_about(snapshot, kPreferences, {}, true);
   CHECK(contains(stopped[0].action, "ollama serve"));
   CHECK(contains(stopped[0].action, "every 4 s"));
-  snapshot.servers[0] = off("/api/ps answers with status 500");
-  CHECK(contains(messages_about(snapshot, kPreferences, {}, true)[0].text, "500"));
+}
+
+TEST_CASE("an Ollama that answers with errors or slowly and another program on its port") {
+  const auto message = [](Failure failure, const std::string& trouble) {
+    const auto told = messages_about({.servers = {off(failure, trouble)}}, kPreferences, {}, true);
+    REQUIRE(told.size() == 1);
+    CHECK(contains(told[0].action, "Asked again every 4 s."));
+    return told[0].text;
+  };
+  CHECK(contains(message(Failure::kStatus, "/api/ps answers with status 500"), "500"));
+  CHECK(contains(message(Failure::kSlow, "no answer within 2 s"), "two seconds"));
+  CHECK(contains(message(Failure::kForeign, "no JSON"), "is not Ollama: no JSON"));
+}
+
+TEST_CASE("a proxy alone is no server") {
+  const Snapshot snapshot{
+      .servers = {off(), {.url = "http://x", .kind = ServerKind::kProxy, .reachable = true}}};
+  CHECK(messages_about(snapshot, kPreferences, {}, true).size() == 1);
+}
+
+TEST_CASE("a server that does not tell its speed: the proxy does") {
+  Snapshot snapshot{.servers = {{.url = "http://x", .reachable = true}}};
+  snapshot.running = {{.model = "m", .server = "http://x", .way = Way::kHint}};
+  auto messages = messages_about(snapshot, kPreferences, {}, true);
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].severity == Severity::kHint);
+  CHECK(contains(messages[0].action, "`mlx-dash proxy`"));
+  CHECK(contains(messages[0].action, "OLLAMA_HOST=127.0.0.1:11435"));
+  snapshot.servers.push_back({.url = "http://y", .kind = ServerKind::kProxy, .reachable = true});
+  messages = messages_about(snapshot, kPreferences, {}, true);
+  CHECK(messages[0].action == "Programs with OLLAMA_HOST=127.0.0.1:11435 are counted.");
+  snapshot.running[0].way = Way::kSlots;
+  CHECK(messages_about(snapshot, kPreferences, {}, true).empty());
 }
 
 TEST_CASE("who uses another server is not bothered about Ollama") {
@@ -38,7 +70,7 @@ TEST_CASE("who uses another server is not bothered about Ollama") {
   CHECK(messages_about(snapshot, kPreferences, {}, true).empty());
   snapshot.servers.push_back({.url = "http://y", .trouble = "connection refused", .failures = 9});
   CHECK(messages_about(snapshot, kPreferences, {}, true).empty());
-  snapshot.servers.back().trouble = "answers, but is none of Ollama, ...";
+  snapshot.servers.back().failure = Failure::kForeign;
   CHECK(messages_about(snapshot, kPreferences, {}, true).size() == 1);
 }
 

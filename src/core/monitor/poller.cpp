@@ -96,6 +96,12 @@ class Composer {
   const bool ollama_is_installed_ = is_in_path("ollama");
 };
 
+bool has_request_without_speed(const ServerState& state) {
+  return std::any_of(state.running.begin(), state.running.end(), [](const auto& request) {
+    return request.way != Way::kHint && !request.tokens_per_second;
+  });
+}
+
 }  // namespace
 
 int next_look_ms(const ServerState& state, double idle_seconds, const Preferences& preferences) {
@@ -203,10 +209,14 @@ Snapshot look_once(const Preferences& preferences, Poller::Parts parts, double p
   MachineReader reader(preferences, std::move(parts.sensors));
   reader.read(now_clock_s());
   std::vector<ServerState> states;
-  for (int round = 0; round < 2; ++round) {
-    if (round == 1) {
-      const bool any = std::any_of(states.begin(), states.end(),
-                                   [](const ServerState& state) { return state.reachable; });
+  const auto any_state = [&](const auto& holds) {
+    return std::any_of(states.begin(), states.end(), holds);
+  };
+  for (int round = 0; round < 3; ++round) {
+    // A request that began just now has no speed yet: one look more.
+    if (round == 2 && !any_state(has_request_without_speed)) break;
+    if (round > 0) {
+      const bool any = any_state([](const ServerState& state) { return state.reachable; });
       std::this_thread::sleep_for(std::chrono::duration<double>(any ? pause_s : pause_s / 4));
     }
     states.clear();

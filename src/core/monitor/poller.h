@@ -35,7 +35,8 @@ class Poller {
 /// The servers of the preferences and this machine's sensors.
 Poller::Parts parts_of(const Preferences& preferences);
 
-/// One look at everything, where rates need two with a pause between; for `status`.
+/// One look at everything, where rates need two with a pause between, and three where a request has
+/// just begun; for `status`.
 Snapshot look_once(const Preferences& preferences, Poller::Parts parts, double pause_s = 1.0);
 
 }  // namespace toolkit::monitor

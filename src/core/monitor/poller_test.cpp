@@ -95,6 +95,25 @@ TEST_CASE("one look for the status takes two where rates need them") {
   CHECK(snapshot.machine.cpu_use_percent == 12);
 }
 
+TEST_CASE("a request that has just begun is looked at once more for the status") {
+  const auto looks = [](int with_speed_from) {
+    int count = 0;
+    look_once({}, parts({[&](int look) {
+                count = look + 1;
+                ServerState state{.url = "a", .reachable = true};
+                RunningRequest request{.id = "1", .model = "m", .server = "a", .way = Way::kSlots};
+                if (look >= with_speed_from) request.tokens_per_second = 33;
+                state.running.push_back(request);
+                return state;
+              }}),
+              /*pause_s=*/0.05);
+    return count;
+  };
+  CHECK(looks(1) == 2);
+  CHECK(looks(2) == 3);
+  CHECK(looks(9) == 3);
+}
+
 TEST_SUITE_END();
 
 }  // namespace toolkit::monitor

@@ -28,11 +28,18 @@ Field interval(const char* name, int* target, const char* help, double minimum) 
 }  // namespace
 
 std::string Preferences::ollama_url() const {
-  return url_of(ollama_host.empty() ? model_store::read_environment().ollama_host : ollama_host);
+  if (!ollama_host.empty()) return url_of(ollama_host);
+  const std::string url = url_of(model_store::read_environment().ollama_host);
+  // Programs are sent to the proxy by that variable: Ollama is behind it.
+  return url == proxy_url() ? "http://127.0.0.1:11434" : url;
+}
+
+std::string Preferences::proxy_url() const {
+  return "http://127.0.0.1:" + std::to_string(proxy_port);
 }
 
 std::vector<std::string> Preferences::urls() const {
-  std::vector<std::string> all = {ollama_url(), "http://127.0.0.1:" + std::to_string(proxy_port)};
+  std::vector<std::string> all = {ollama_url(), proxy_url()};
   for (const std::string& server : servers)
     if (std::find(all.begin(), all.end(), url_of(server)) == all.end())
       all.push_back(url_of(server));

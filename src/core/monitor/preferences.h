@@ -27,7 +27,9 @@ struct Preferences {
 
   /// Addresses of all servers that are looked at: Ollama, the proxy, the others; none twice.
   std::vector<std::string> urls() const;
+  /// Where Ollama is; where OLLAMA_HOST names the proxy, at its usual place behind that.
   std::string ollama_url() const;
+  std::string proxy_url() const;
 };
 
 Fields describe(Preferences& preferences);

@@ -55,6 +55,13 @@ TEST_CASE("addresses of servers are whole and none twice") {
                                                        "http://127.0.0.1:8080"});
 }
 
+TEST_CASE("an OLLAMA_HOST that names the proxy is not Ollama's own address") {
+  ::setenv("OLLAMA_HOST", "127.0.0.1:11435", 1);
+  CHECK(Preferences().ollama_url() == "http://127.0.0.1:11434");
+  CHECK(Preferences{.proxy_port = 9000}.ollama_url() == "http://127.0.0.1:11435");
+  ::unsetenv("OLLAMA_HOST");
+}
+
 TEST_CASE("temperatures in both units") {
   CHECK(shown_temperature(41.4, "celsius") == "41 °C");
   CHECK(shown_temperature(41, "fahrenheit") == "106 °F");

@@ -57,8 +57,9 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
       .model = settings.model,
       .prompts = settings.prompts > 0 ? settings.prompts : preferences.benchmark_prompts,
       .tokens = settings.tokens};
-  const auto tell = [&](size_t done, size_t all, const std::string& what) {
-    if (!context.quiet && !what.empty()) fmt::print(stderr, "{:>3} of {}  {}\n", done, all, what);
+  const auto tell = [&](const monitor::BenchmarkStep& step) {
+    if (!context.quiet && !step.next.empty())
+      fmt::print(stderr, "{:>3} of {}  {}\n", step.done, step.all, step.next);
   };
   const monitor::BenchmarkResult result = monitor::run_benchmark(options, sensors.get(), tell);
   monitor::History::open(monitor::History::default_file())

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -23,15 +24,18 @@ nlohmann::json run(const Settings& settings, const cli::Context& context) {
   using monitor::History;
   const int64_t now_s = model_store::now_s();
   const int64_t from_s = now_s - settings.days * model_store::kDaySeconds;
+  if (!std::filesystem::exists(History::default_file()))
+    fail(ErrorKind::kNotFound, "nothing recorded yet: `mlx-dash watch` or the tray item records");
   const History history = History::open_to_read(History::default_file());
+  if (context.json && settings.output.empty())
+    return monitor::history_json(history, from_s, now_s, settings.points);
   const std::string text =
       settings.format == "csv"
           ? monitor::history_csv(history, settings.table, from_s, now_s)
           : monitor::history_json(history, from_s, now_s, settings.points).dump(1) + "\n";
   if (settings.output.empty()) {
-    if (!context.json) fmt::print("{}", text);
-    return context.json ? monitor::history_json(history, from_s, now_s, settings.points)
-                        : nlohmann::json();
+    fmt::print("{}", text);
+    return nlohmann::json();
   }
   write_file_atomically(expanded_path(settings.output), text);
   if (!context.quiet)

@@ -85,8 +85,19 @@ std::string shown_server(const ServerState& server) {
   std::string text = server_kind_name(server.kind);
   if (!server.version.empty()) text += " " + server.version;
   text += " at " + server.url;
-  if (server.reachable) return text;
-  return text + ": does not answer";
+  switch (server.failure) {
+    case Failure::kNone:
+      return text + (server.reachable ? "" : ": does not answer");
+    case Failure::kAbsent:
+      return text + ": does not answer";
+    case Failure::kSlow:
+      return text + ": takes over two seconds to answer";
+    case Failure::kStatus:
+      return text + ": answers with an error";
+    case Failure::kForeign:
+      return text + ": another program answers";
+  }
+  return text;
 }
 
 }  // namespace

@@ -62,6 +62,19 @@ TEST_CASE("what is unknown is said and never shown as zero") {
   CHECK(contains(other, "memory unknown"));
 }
 
+TEST_CASE("a server that is not reachable is shown with why") {
+  monitor::Snapshot snapshot = busy();
+  const auto shown = [&](monitor::Failure failure) {
+    snapshot.servers[0].reachable = false;
+    snapshot.servers[0].failure = failure;
+    return to_page(snapshot, {.ollama_host = "127.0.0.1:11434"}, false);
+  };
+  CHECK(contains(shown(monitor::Failure::kAbsent), ":11434: does not answer\n"));
+  CHECK(contains(shown(monitor::Failure::kSlow), ":11434: takes over two seconds"));
+  CHECK(contains(shown(monitor::Failure::kStatus), ":11434: answers with an error"));
+  CHECK(contains(shown(monitor::Failure::kForeign), ":11434: another program answers"));
+}
+
 TEST_CASE("messages come with what to do") {
   monitor::Snapshot snapshot = busy();
   snapshot.messages.push_back({"k", monitor::Severity::kFault, "Trouble.", "Do this."});

@@ -2,9 +2,9 @@
 
 #include <QApplication>
 #include <QDir>
-#include <QMenu>
 #include <QMetaObject>
 #include <QTimer>
+#include <chrono>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -15,11 +15,11 @@ namespace toolkit::dash {
 namespace {
 
 constexpr int kCacheMilliseconds = 30 * 60 * 1000;
-constexpr int kNotificationMilliseconds = 10'000;
 
 }  // namespace
 
-DashApplication::DashApplication(const monitor::Preferences& preferences, bool hidden)
+DashApplication::DashApplication(const monitor::Preferences& preferences, bool hidden,
+                                 const MakeTray& make_tray)
     : preferences_(preferences), theme_(theme_of(preferences.appearance, QApplication::palette())) {
   apply(theme_);
   QApplication::setQuitOnLastWindowClosed(false);
@@ -31,7 +31,7 @@ DashApplication::DashApplication(const monitor::Preferences& preferences, bool h
                                                   .quit = [] { QApplication::quit(); }});
   recorder_ = std::make_unique<monitor::Recorder>(monitor::History::default_file(),
                                                   preferences_.history_days);
-  make_tray(hidden);
+  show_tray(make_tray, hidden);
   start_poller();
   look_at_cache();
   auto* timer = new QTimer(this);
@@ -44,29 +44,19 @@ DashApplication::~DashApplication() {
   if (cache_thread_.joinable()) cache_thread_.join();
 }
 
-void DashApplication::make_tray(bool hidden) {
-  if (!QSystemTrayIcon::isSystemTrayAvailable()) {
+void DashApplication::show_tray(const MakeTray& make_tray, bool hidden) {
+  tray_ = make_tray({.toggle = [this] { toggle_panel(); },
+                     .benchmark = [this] { open_benchmark(); },
+                     .history = [this] { open_history(); },
+                     .preferences = [this] { open_preferences(); },
+                     .quit = [] { QApplication::quit(); }},
+                    theme_);
+  if (!tray_) {
     // The window is all there is: it stays, and closing it ends the program.
     QApplication::setQuitOnLastWindowClosed(true);
     panel_->setWindowFlag(Qt::WindowStaysOnTopHint);
-    panel_->show();
-    return;
   }
-  menu_ = std::make_unique<QMenu>();
-  menu_->addAction("Show", panel_.get(), [this] { toggle_panel(); });
-  menu_->addAction("Benchmark", this, [this] { open_benchmark(); });
-  menu_->addAction("History", this, [this] { open_history(); });
-  menu_->addAction("Preferences", this, [this] { open_preferences(); });
-  menu_->addSeparator();
-  menu_->addAction("Quit", qApp, &QApplication::quit);
-  tray_ = std::make_unique<QSystemTrayIcon>(tray_icon({}, theme_.text));
-  tray_->setContextMenu(menu_.get());
-  connect(tray_.get(), &QSystemTrayIcon::activated, this,
-          [this](QSystemTrayIcon::ActivationReason reason) {
-            if (reason == QSystemTrayIcon::Trigger) toggle_panel();
-          });
-  tray_->show();
-  if (!hidden) panel_->show();
+  if (!tray_ || !hidden) panel_->show();
 }
 
 void DashApplication::start_poller() {
@@ -85,18 +75,13 @@ void DashApplication::start_poller() {
 
 void DashApplication::show_snapshot(const monitor::Snapshot& snapshot) {
   panel_->show_snapshot(snapshot);
-  const std::string state = monitor::short_speed(snapshot);
-  if (tray_ && state != tray_state_) {
-    tray_->setIcon(tray_icon(snapshot, theme_.text));
-    const auto models = snapshot.models();
-    tray_->setToolTip(
-        QString::fromStdString(models.empty() ? state : state + "  " + models[0].name));
-  }
-  tray_state_ = state;
+  if (tray_) tray_->show(snapshot);
   std::set<std::string> present;
   for (const monitor::Message& message : snapshot.messages) {
     present.insert(message.key);
-    if (!notified_.contains(message.key)) notify(message);
+    // A hint stands in the panel for who looks; it interrupts nobody.
+    if (message.severity != monitor::Severity::kHint && !notified_.contains(message.key))
+      notify(message);
   }
   // What has gone and comes back is worth a word again; the cache's savings are told once.
   if (notified_.contains("savings")) present.insert("savings");
@@ -106,10 +91,7 @@ void DashApplication::show_snapshot(const monitor::Snapshot& snapshot) {
 void DashApplication::notify(const monitor::Message& message) {
   log_warning("{} {}", message.text, message.action);
   if (!tray_ || !preferences_.notifications) return;
-  const auto icon = message.severity == monitor::Severity::kHint ? QSystemTrayIcon::Information
-                                                                 : QSystemTrayIcon::Warning;
-  tray_->showMessage("mlx-dash", QString::fromStdString(message.text + " " + message.action), icon,
-                     kNotificationMilliseconds);
+  tray_->notify(message.text + " " + message.action, message.severity != monitor::Severity::kHint);
 }
 
 void DashApplication::look_at_cache() {
@@ -147,7 +129,8 @@ void DashApplication::open(std::unique_ptr<Window>& window, const Make& make) {
 
 void DashApplication::open_benchmark() {
   open(benchmark_, [this] {
-    return std::make_unique<BenchmarkWindow>(preferences_, monitor::History::default_file());
+    return std::make_unique<BenchmarkWindow>(theme_, preferences_,
+                                             monitor::History::default_file());
   });
 }
 
@@ -161,7 +144,7 @@ void DashApplication::open_history() {
 void DashApplication::open_preferences() {
   preferences_window_.reset();  // it shows what stands in the file now
   open(preferences_window_, [this] {
-    return std::make_unique<PreferencesWindow>([this] {
+    return std::make_unique<PreferencesWindow>(theme_, [this] {
       preferences_ = monitor::load_preferences();
       poller_.reset();
       start_poller();
@@ -176,7 +159,13 @@ void DashApplication::picture_all(const std::string& folder, double seconds) {
   open_history();
   open_preferences();
   QTimer::singleShot(static_cast<int>(seconds * 1000), this, [this, place] {
+    const auto begin = std::chrono::steady_clock::now();
     history_->refresh();
+    history_->grab();
+    const std::chrono::duration<double, std::milli> passed =
+        std::chrono::steady_clock::now() - begin;
+    history_ms_ = passed.count();
+    history_->export_to(place.filePath("history.json"));
     for (const auto& [name, window] : {std::pair<const char*, QWidget*>{"panel", panel_.get()},
                                        {"benchmark", benchmark_.get()},
                                        {"history", history_.get()},

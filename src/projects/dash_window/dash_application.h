@@ -1,8 +1,8 @@
 #pragma once
 
-#include <QIcon>
-#include <QSystemTrayIcon>
+#include <QObject>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -13,6 +13,7 @@
 #include "projects/dash_window/history_window.h"
 #include "projects/dash_window/panel.h"
 #include "projects/dash_window/preferences_window.h"
+#include "projects/dash_window/tray_item.h"
 
 namespace toolkit::dash {
 
@@ -20,17 +21,22 @@ namespace toolkit::dash {
 /// tray is), the windows, the poller and the recorder. Lives as long as the application.
 class DashApplication : public QObject {
  public:
-  DashApplication(const monitor::Preferences& preferences, bool hidden);
+  using MakeTray = std::function<std::unique_ptr<TrayItem>(const TrayItem::Actions&, const Theme&)>;
+  DashApplication(const monitor::Preferences& preferences, bool hidden,
+                  const MakeTray& make_tray = make_tray_item);
   ~DashApplication() override;
 
-  /// Shows every window, lets `seconds` pass and writes pictures of them into a folder; then ends.
+  /// Shows every window, lets `seconds` pass and writes pictures of them and an export of the
+  /// history into a folder; then ends.
   void picture_all(const std::string& folder, double seconds);
+  /// How long it took then to read and draw a week of history.
+  std::optional<double> history_ms() const { return history_ms_; }
 
   Panel& panel() { return *panel_; }
   bool has_tray() const { return tray_ != nullptr; }
 
  private:
-  void make_tray(bool hidden);
+  void show_tray(const MakeTray& make_tray, bool hidden);
   void start_poller();
   void show_snapshot(const monitor::Snapshot& snapshot);
   void notify(const monitor::Message& message);
@@ -45,14 +51,13 @@ class DashApplication : public QObject {
   monitor::Preferences preferences_;
   Theme theme_;
   std::unique_ptr<Panel> panel_;
-  std::unique_ptr<QMenu> menu_;
-  std::unique_ptr<QSystemTrayIcon> tray_;
+  std::unique_ptr<TrayItem> tray_;
   std::unique_ptr<BenchmarkWindow> benchmark_;
   std::unique_ptr<HistoryWindow> history_;
   std::unique_ptr<PreferencesWindow> preferences_window_;
   std::unique_ptr<monitor::Recorder> recorder_;
   std::set<std::string> notified_;
-  std::string tray_state_;
+  std::optional<double> history_ms_;
   std::thread cache_thread_;
   std::unique_ptr<monitor::Poller> poller_;  // last: ends before what its snapshots go to
 };

@@ -8,19 +8,24 @@
 #include <QLegend>
 #include <QLegendMarker>
 #include <QLineSeries>
+#include <QPainter>
+#include <QPen>
 #include <QPushButton>
 #include <QTabWidget>
 #include <QVBoxLayout>
 #include <QValueAxis>
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "core/base/atomic_file.h"
 #include "core/base/error.h"
+#include "core/base/paths.h"
+#include "core/files/disk_space.h"
 #include "core/model_store/utc_time.h"
 #include "core/monitor/history/export.h"
-#include "projects/dash_window/benchmark_window.h"
+#include "projects/dash_window/tables.h"
 
 namespace toolkit::dash {
 
@@ -29,20 +34,37 @@ namespace {
 using monitor::History;
 using monitor::Sample;
 
-constexpr int kPoints = 600;
-const QColor kSeriesColors[] = {QColor(0x1f, 0x77, 0xb4), QColor(0xff, 0x7f, 0x0e),
-                                QColor(0x2c, 0xa0, 0x2c), QColor(0xd6, 0x27, 0x28),
-                                QColor(0x94, 0x67, 0xbd), QColor(0x8c, 0x56, 0x4b)};
+using Kind = Column::Kind;
 
-QString number(const std::optional<double>& value, int digits = 1) {
-  return value ? QString::number(*value, 'f', digits) : QString("-");
+constexpr int kPoints = 600, kMargin = 12;
+constexpr double kLineWidth = 1.8;
+/// Told apart also by who sees few colours (Okabe and Ito 2008); the blue that stands out first.
+std::vector<QColor> series_colors(const Theme& theme) {
+  std::vector<QColor> colors = {QColor(0x00, 0x72, 0xb2), QColor(0xe6, 0x9f, 0x00),
+                                QColor(0x00, 0x9e, 0x73), QColor(0xd5, 0x5e, 0x00),
+                                QColor(0x56, 0xb4, 0xe9), QColor(0xcc, 0x79, 0xa7)};
+  if (theme.is_dark) std::swap(colors[0], colors[4]);
+  return colors;
 }
 
-QString duration(int64_t seconds) {
-  return QString("%1:%2:%3")
-      .arg(seconds / 3600)
-      .arg(seconds / 60 % 60, 2, 10, QChar('0'))
-      .arg(seconds % 60, 2, 10, QChar('0'));
+/// A stretch of time whose ticks are round: midnights, or every fourth hour of a day.
+struct Span {
+  int64_t from_s = 0, to_s = 0;
+  int ticks = 0;
+  const char* format = "";
+};
+
+Span span_of(int days) {
+  const QDateTime now = QDateTime::currentDateTime();
+  if (days == 1) {
+    const QTime hour(now.time().hour() / 4 * 4, 0);
+    const int64_t to_s = QDateTime(now.date(), hour).toSecsSinceEpoch() + 4 * 3600;
+    return {to_s - model_store::kDaySeconds, to_s, 7, "HH:mm"};
+  }
+  const QDate end = now.date().addDays(1);
+  return {QDateTime(end.addDays(-days), QTime(0, 0)).toSecsSinceEpoch(),
+          QDateTime(end, QTime(0, 0)).toSecsSinceEpoch(), days == 7 ? 8 : 7,
+          days == 7 ? "ddd d" : "d MMM"};
 }
 
 /// One line a model; `value` picks what is drawn.
@@ -63,6 +85,8 @@ std::vector<QList<QPointF>> unbroken(const QList<QPointF>& points, double gap_ms
     if (parts.empty() || point.x() - parts.back().last().x() > gap_ms) parts.emplace_back();
     parts.back().append(point);
   }
+  for (QList<QPointF>& part : parts)  // a single point would not be seen
+    if (part.size() == 1) part.append(part.first() + QPointF(gap_ms, 0));
   return parts;
 }
 
@@ -72,7 +96,7 @@ void add_line(QChart* chart, const QString& name, const QColor& color, const QLi
   for (const QList<QPointF>& part : unbroken(points, gap_ms)) {
     auto* series = new QLineSeries;
     series->setName(name);
-    series->setColor(color);
+    series->setPen(QPen(color, kLineWidth, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
     series->replace(part);
     chart->addSeries(series);
     for (QAbstractAxis* axis : chart->axes()) series->attachAxis(axis);
@@ -82,31 +106,37 @@ void add_line(QChart* chart, const QString& name, const QColor& color, const QLi
 }
 
 QChart* make_chart(const Theme& theme, const QString& unit,
-                   const std::map<std::string, QList<QPointF>>& lines, int64_t from_s,
-                   int64_t to_s) {
+                   const std::map<std::string, QList<QPointF>>& lines, const Span& span) {
   auto* chart = new QChart;
   chart->setBackgroundBrush(theme.card);
+  chart->setMargins(QMargins(kMargin / 2, kMargin / 2, kMargin, kMargin / 2));
   chart->legend()->setLabelColor(theme.text);
-  chart->legend()->setVisible(lines.size() > 1);
+  chart->legend()->setMarkerShape(QLegend::MarkerShapeCircle);
   auto* time = new QDateTimeAxis;
-  time->setRange(QDateTime::fromSecsSinceEpoch(from_s), QDateTime::fromSecsSinceEpoch(to_s));
-  time->setFormat(to_s - from_s > 2 * 86'400 ? "dd.MM." : "HH:mm");
+  time->setRange(QDateTime::fromSecsSinceEpoch(span.from_s),
+                 QDateTime::fromSecsSinceEpoch(span.to_s));
+  time->setFormat(span.format);
+  time->setTickCount(span.ticks);
   auto* axis = new QValueAxis;
   axis->setTitleText(unit);
+  axis->setLabelFormat("%.0f");
   for (QAbstractAxis* one :
        {static_cast<QAbstractAxis*>(time), static_cast<QAbstractAxis*>(axis)}) {
     one->setLabelsColor(theme.text);
-    one->setTitleBrush(theme.text);
-    one->setGridLineColor(theme.is_dark ? QColor(0x44, 0x4a, 0x53) : QColor(0xd8, 0xdc, 0xe1));
+    one->setTitleBrush(theme.faint);
+    one->setTitleFont(chart->font());
+    one->setGridLineColor(theme.border);
+    one->setLinePenColor(theme.border);
   }
   chart->addAxis(time, Qt::AlignBottom);
   chart->addAxis(axis, Qt::AlignLeft);
   double highest = 1;
   size_t color = 0;
+  const std::vector<QColor> colors = series_colors(theme);
   for (const auto& [model, points] : lines) {
     add_line(chart, model.empty() ? "no model" : QString::fromStdString(model),
-             kSeriesColors[color++ % std::size(kSeriesColors)], points,
-             4000.0 * static_cast<double>(to_s - from_s) / kPoints);
+             colors[color++ % colors.size()], points,
+             4000.0 * static_cast<double>(span.to_s - span.from_s) / kPoints);
     for (const QPointF& point : points) highest = std::max(highest, point.y());
   }
   axis->setRange(0, highest * 1.1);
@@ -125,8 +155,9 @@ void put(QChartView* view, QChart* chart) {
 HistoryWindow::HistoryWindow(const Theme& theme, std::filesystem::path file)
     : theme_(theme), file_(std::move(file)) {
   setWindowTitle("History - mlx-dash");
-  resize(860, 640);
+  resize(900, 620);
   auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(kMargin, kMargin, kMargin, kMargin);
   auto* top = new QHBoxLayout;
   span_ = new QComboBox;
   span_->setObjectName("span");
@@ -147,9 +178,29 @@ HistoryWindow::HistoryWindow(const Theme& theme, std::filesystem::path file)
   tabs->setObjectName("tabs");
   tabs->addTab(speed_ = new QChartView, "Speed");
   tabs->addTab(memory_ = new QChartView, "Memory");
-  models_ = make_table({"Model", "Sessions", "Time", "Tokens", "tok/s", "Best", "GB"}, "models");
-  sessions_ = make_table({"Began (UTC)", "Lasted", "Model", "Tokens", "tok/s", "GB"}, "sessions");
-  benchmarks_ = make_table({"Run (UTC)", "Model", "tok/s", "p50 ms", "p95 ms", "GB"}, "benchmarks");
+  for (QChartView* view : {speed_, memory_}) view->setRenderHint(QPainter::Antialiasing);
+  models_ = make_table({{"Model", Kind::kWideText},
+                        {"Sessions"},
+                        {"Time"},
+                        {"Tokens"},
+                        {"tok/s"},
+                        {"Best tok/s"},
+                        {"GB"}},
+                       "models");
+  sessions_ = make_table({{"Began", Kind::kText},
+                          {"Lasted"},
+                          {"Model", Kind::kWideText},
+                          {"Tokens"},
+                          {"tok/s"},
+                          {"GB"}},
+                         "sessions");
+  benchmarks_ = make_table({{"Run", Kind::kText},
+                            {"Model", Kind::kWideText},
+                            {"tok/s"},
+                            {"p50, ms"},
+                            {"p95, ms"},
+                            {"GB"}},
+                           "benchmarks");
   tabs->addTab(models_, "Models");
   tabs->addTab(sessions_, "Sessions");
   tabs->addTab(benchmarks_, "Benchmarks");
@@ -163,14 +214,14 @@ HistoryWindow::HistoryWindow(const Theme& theme, std::filesystem::path file)
   connect(export_button, &QPushButton::clicked, this, [this] {
     const QString chosen = QFileDialog::getSaveFileName(this, "Export the history", "history.json",
                                                         "JSON (*.json);;Sessions as CSV (*.csv)");
-    if (!chosen.isEmpty()) note_->setText(export_to(chosen));
+    if (!chosen.isEmpty()) export_to(chosen);
   });
   refresh();
 }
 
-int64_t HistoryWindow::seconds_shown() const {
-  constexpr int64_t kDays[] = {1, 7, 30};
-  return kDays[std::clamp(span_->currentIndex(), 0, 2)] * model_store::kDaySeconds;
+int HistoryWindow::days_shown() const {
+  constexpr int kDays[] = {1, 7, 30};
+  return kDays[std::clamp(span_->currentIndex(), 0, 2)];
 }
 
 void HistoryWindow::refresh() {
@@ -180,22 +231,23 @@ void HistoryWindow::refresh() {
   }
   try {
     const History history = History::open_to_read(file_);
-    const int64_t now_s = model_store::now_s(), from_s = now_s - seconds_shown();
-    show_tables(history, from_s, now_s);
-    show_charts(history, from_s, now_s);
+    const Span span = span_of(days_shown());
+    show_tables(history, span.from_s, span.to_s);
+    show_charts(history);
     note_->setText("");
   } catch (const Error& error) {
     note_->setText(error.what());
   }
 }
 
-void HistoryWindow::show_charts(const History& history, int64_t from_s, int64_t now_s) {
+void HistoryWindow::show_charts(const History& history) {
+  const Span span = span_of(days_shown());
   const std::string model =
       model_->currentIndex() > 0 ? model_->currentText().toStdString() : std::string();
-  const auto samples = history.samples(from_s, now_s, model, kPoints);
-  put(speed_, make_chart(theme_, "tokens per second",
-                         lines_of(samples, [](const Sample& one) { return one.tokens_per_second; }),
-                         from_s, now_s));
+  const auto samples = history.samples(span.from_s, span.to_s, model, kPoints);
+  put(speed_,
+      make_chart(theme_, "tokens per second",
+                 lines_of(samples, [](const Sample& one) { return one.tokens_per_second; }), span));
   const auto gigabytes = [](const std::optional<int64_t>& bytes) {
     return bytes ? std::optional<double>(static_cast<double>(*bytes) / 1e9) : std::nullopt;
   };
@@ -207,13 +259,10 @@ void HistoryWindow::show_charts(const History& history, int64_t from_s, int64_t 
     const double x = 1000.0 * static_cast<double>(one.time_s);
     if (used && (whole.isEmpty() || whole.last().x() < x)) whole.append(QPointF(x, *used));
   }
-  put(memory_, make_chart(theme_, "GB", lines, from_s, now_s));
+  put(memory_, make_chart(theme_, "GB", lines, span));
 }
 
-void HistoryWindow::show_tables(const History& history, int64_t from_s, int64_t now_s) {
-  const auto utc = [](int64_t seconds) {
-    return QString::fromStdString(model_store::utc_text(seconds));
-  };
+void HistoryWindow::show_tables(const History& history, int64_t from_s, int64_t to_s) {
   models_->setRowCount(0);
   sessions_->setRowCount(0);
   benchmarks_->setRowCount(0);
@@ -222,34 +271,42 @@ void HistoryWindow::show_tables(const History& history, int64_t from_s, int64_t 
   for (const auto& one : history.statistics()) {
     const QString name = QString::fromStdString(one.model_name);
     model_->addItem(name);
-    add_row(models_, {name, QString::number(one.sessions), duration(one.seconds),
-                      QString::number(one.total_tokens), number(one.avg_tokens_per_sec),
-                      number(one.best_tokens_per_sec), number(one.peak_memory_gb, 2)});
+    add_row(models_,
+            {name, QString::number(one.sessions), duration(one.seconds),
+             QString::number(one.total_tokens), number_or_dash(one.avg_tokens_per_sec),
+             number_or_dash(one.best_tokens_per_sec), number_or_dash(one.peak_memory_gb, 2)});
   }
   model_->setCurrentIndex(std::max(0, model_->findText(chosen)));
-  auto sessions = history.sessions(from_s, now_s);
+  auto sessions = history.sessions(from_s, to_s);
   std::reverse(sessions.begin(), sessions.end());
   for (const auto& one : sessions)
-    add_row(sessions_, {utc(one.started_at_s), duration(one.ended_at_s - one.started_at_s),
-                        QString::fromStdString(one.model_name), QString::number(one.total_tokens),
-                        number(one.avg_tokens_per_sec), number(one.peak_memory_gb, 2)});
+    add_row(sessions_,
+            {local_time(one.started_at_s), duration(one.ended_at_s - one.started_at_s),
+             QString::fromStdString(one.model_name), QString::number(one.total_tokens),
+             number_or_dash(one.avg_tokens_per_sec), number_or_dash(one.peak_memory_gb, 2)});
   for (const auto& one : history.benchmarks())
-    add_row(benchmarks_, {utc(one.ran_at_s), QString::fromStdString(one.model_name),
-                          number(one.avg_tokens_per_sec), number(one.p50_latency_ms, 0),
-                          number(one.p95_latency_ms, 0), number(one.peak_memory_gb, 2)});
+    add_row(benchmarks_,
+            {local_time(one.ran_at_s), QString::fromStdString(one.model_name),
+             number_or_dash(one.avg_tokens_per_sec), number_or_dash(one.p50_latency_ms, 0),
+             number_or_dash(one.p95_latency_ms, 0), number_or_dash(one.peak_memory_gb, 2)});
 }
 
-QString HistoryWindow::export_to(const QString& file) {
+bool HistoryWindow::export_to(const QString& file) {
   try {
     const History history = History::open_to_read(file_);
-    const int64_t now_s = model_store::now_s(), from_s = now_s - seconds_shown();
-    const std::string text = file.endsWith(".csv")
-                                 ? monitor::history_csv(history, "sessions", from_s, now_s)
-                                 : monitor::history_json(history, from_s, now_s).dump(1) + "\n";
+    const Span span = span_of(days_shown());
+    const std::string text =
+        file.endsWith(".csv")
+            ? monitor::history_csv(history, "sessions", span.from_s, span.to_s)
+            : monitor::history_json(history, span.from_s, span.to_s).dump(1) + "\n";
     write_file_atomically(file.toStdString(), text);
-    return "Written to " + file;
+    note_->setText(QString("%1 of history written to %2.")
+                       .arg(QString::fromStdString(files::shown_bytes(text.size())),
+                            QString::fromStdString(shown_path(file.toStdString()))));
+    return true;
   } catch (const Error& error) {
-    return error.what();
+    note_->setText(error.what());
+    return false;
   }
 }
 

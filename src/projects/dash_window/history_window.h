@@ -18,13 +18,13 @@ class HistoryWindow : public QWidget {
   HistoryWindow(const Theme& theme, std::filesystem::path file);
   /// Reads the history again.
   void refresh();
-  /// Writes everything as JSON, or the sessions as CSV, by the file's ending.
-  QString export_to(const QString& file);
+  /// Writes everything as JSON, or the sessions as CSV, by the file's ending, and says how it went.
+  bool export_to(const QString& file);
 
  private:
-  void show_charts(const monitor::History& history, int64_t from_s, int64_t now_s);
-  void show_tables(const monitor::History& history, int64_t from_s, int64_t now_s);
-  int64_t seconds_shown() const;
+  void show_charts(const monitor::History& history);
+  void show_tables(const monitor::History& history, int64_t from_s, int64_t to_s);
+  int days_shown() const;
 
   Theme theme_;
   std::filesystem::path file_;

@@ -5,10 +5,12 @@
 
 namespace toolkit::dash {
 
-void set_launch_at_login(bool wanted, const std::string& program) {
+void set_launch_at_login(bool wanted, const std::string& program,
+                         const std::function<bool(bool wanted)>& system_list) {
+  const bool listed = system_list(wanted);
   const std::filesystem::path entry = login_entry();
   std::error_code error;
-  if (!wanted) {
+  if (!wanted || listed) {
     std::filesystem::remove(entry, error);
     if (error) fail(ErrorKind::kIo, "{}: cannot be removed: {}", entry.string(), error.message());
     return;

@@ -12,6 +12,10 @@ std::filesystem::path login_entry() {
   return base / "autostart" / "mlx-dash.desktop";
 }
 
+bool set_login_item(bool) {
+  return false;
+}
+
 /// Desktop Entry Specification, "The Exec key": quoted, with \ before " ` $ \, and % doubled; all
 /// of it once more escaped as a string.
 std::string login_entry_text(const std::string& program) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/files/disk_space.h"
+#include "core/monitor/messages.h"
 
 namespace toolkit::dash {
 
@@ -12,33 +13,15 @@ namespace {
 
 using namespace monitor;
 
+constexpr const char* kUnknown = "unknown";
+constexpr int kWidth = 380, kMargin = 12;
+
 QString text(const std::string& utf8) {
   return QString::fromStdString(utf8);
 }
 
 QString bytes(int64_t count) {
   return text(files::shown_bytes(static_cast<uint64_t>(std::max<int64_t>(0, count))));
-}
-
-QLabel* label(const char* object_name, const QColor& color, double scale = 1, bool bold = false) {
-  auto* made = new QLabel;
-  made->setObjectName(object_name);
-  made->setWordWrap(true);
-  made->setTextFormat(Qt::PlainText);
-  QFont font = made->font();
-  font.setPointSizeF(font.pointSizeF() * scale);
-  font.setBold(bold);
-  made->setFont(font);
-  QPalette palette = made->palette();
-  palette.setColor(QPalette::WindowText, color);
-  made->setPalette(palette);
-  return made;
-}
-
-void set_color(QLabel* label, const QColor& color) {
-  QPalette palette = label->palette();
-  palette.setColor(QPalette::WindowText, color);
-  label->setPalette(palette);
 }
 
 QString speed_text(const Snapshot& snapshot) {
@@ -62,28 +45,63 @@ QString quality_text(const Snapshot& snapshot) {
 }  // namespace
 
 QString shown_or_unknown(const std::optional<double>& value, const QString& unit, int digits) {
-  return value ? QString::number(*value, 'f', digits) + " " + unit : QString("unknown");
+  return value ? QString::number(*value, 'f', digits) + " " + unit : QString(kUnknown);
 }
 
 Panel::Panel(const Theme& theme, const Preferences& preferences, const Actions& actions)
     : theme_(theme), preferences_(preferences) {
   setWindowTitle("mlx-dash");
-  setMinimumWidth(340);
+  setMinimumWidth(kWidth);
   auto* layout = new QVBoxLayout(this);
-  layout->setSpacing(6);
-  layout->addWidget(speed_ = label("speed", theme.text, 2.2, true));
-  layout->addWidget(quality_ = label("quality", theme.faint));
+  layout->setContentsMargins(kMargin, kMargin, kMargin, kMargin);
+  layout->setSpacing(kMargin - 2);
+  speed_ = make_label("speed", theme.text, 2.4, true);
+  quality_ = make_label("quality", theme.faint);
+  auto* head = new QVBoxLayout;
+  head->setSpacing(0);
+  head->addWidget(speed_);
+  head->addWidget(quality_);
+  layout->addLayout(head);
   layout->addWidget(sparkline_ = new Sparkline(theme));
-  layout->addWidget(model_ = label("model", theme.text, 1.1, true));
-  layout->addWidget(model_details_ = label("model_details", theme.faint));
+  layout->addWidget(model_card());
+  layout->addWidget(machine_card());
+  message_card_ = new Card(theme);
+  auto* message_layout = new QVBoxLayout(message_card_);
+  message_layout->setContentsMargins(kMargin + 4, kMargin - 2, kMargin, kMargin - 2);
+  message_layout->addWidget(messages_ = make_label("messages", theme.text));
+  message_card_->hide();
+  layout->addWidget(message_card_);
+  layout->addStretch();
+  add_buttons(layout, actions);
+}
+
+QWidget* Panel::model_card() {
+  auto* card = new Card(theme_);
+  auto* layout = new QVBoxLayout(card);
+  layout->setContentsMargins(kMargin, kMargin - 2, kMargin, kMargin - 2);
+  layout->setSpacing(2);
+  layout->addWidget(model_ = make_label("model", theme_.text, 1.1, true));
+  layout->addWidget(model_details_ = make_label("model_details", theme_.faint));
+  return card;
+}
+
+QWidget* Panel::machine_card() {
+  auto* card = new Card(theme_);
+  auto* layout = new QVBoxLayout(card);
+  layout->setContentsMargins(kMargin, kMargin - 2, kMargin, kMargin - 2);
+  layout->setSpacing(5);
   gpu_ = row(layout, "GPU", "gpu");
   temperature_ = row(layout, "Temperature", "temperature");
   power_ = row(layout, "Power", "power");
   memory_ = row(layout, "Memory", "memory");
+  layout->addWidget(memory_meter_ = new Meter(theme_));
+  memory_meter_->hide();
   cache_ = row(layout, "mlx-cache", "cache");
   cache_->setText("...");
-  layout->addWidget(messages_ = label("messages", theme.fault));
-  messages_->hide();
+  return card;
+}
+
+void Panel::add_buttons(QVBoxLayout* layout, const Actions& actions) {
   auto* buttons = new QHBoxLayout;
   for (const auto& [name, action] :
        {std::pair{"Benchmark", actions.benchmark}, std::pair{"History", actions.history},
@@ -95,17 +113,16 @@ Panel::Panel(const Theme& theme, const Preferences& preferences, const Actions& 
     });
     buttons->addWidget(button);
   }
-  layout->addStretch();
   layout->addLayout(buttons);
 }
 
 QLabel* Panel::row(QVBoxLayout* layout, const QString& name, const char* object_name) {
   auto* line = new QHBoxLayout;
-  QLabel* title = label("", theme_.faint);
+  QLabel* title = make_label("", theme_.faint);
   title->setText(name);
   title->setWordWrap(false);
   title->setAlignment(Qt::AlignTop | Qt::AlignLeft);
-  QLabel* value = label(object_name, theme_.text);
+  QLabel* value = make_label(object_name, theme_.text);
   value->setAlignment(Qt::AlignRight | Qt::AlignTop);
   line->addWidget(title);
   line->addWidget(value, 1);
@@ -113,12 +130,19 @@ QLabel* Panel::row(QVBoxLayout* layout, const QString& name, const char* object_
   return value;
 }
 
+/// What is unknown stands back.
+void Panel::set_value(QLabel* label, const QString& words) {
+  label->setText(words);
+  set_color(label, words == kUnknown ? theme_.faint : theme_.text);
+}
+
 void Panel::show_snapshot(const Snapshot& snapshot) {
   speed_->setText(speed_text(snapshot));
   set_color(speed_, snapshot.is_active() ? theme_.good : theme_.text);
   quality_->setText(quality_text(snapshot));
-  const std::optional<double> value =
-      snapshot.is_active() ? snapshot.speed.tokens_per_second : std::optional<double>(0);
+  quality_->setVisible(!quality_->text().isEmpty());
+  std::optional<double> value = snapshot.speed.tokens_per_second;
+  if (short_speed(snapshot) == "idle") value = 0;
   sparkline_->add(snapshot.clock_s, value);
   show_model(snapshot);
   show_machine(snapshot.machine);
@@ -131,6 +155,7 @@ void Panel::show_snapshot(const Snapshot& snapshot) {
 
 void Panel::show_model(const Snapshot& snapshot) {
   const auto models = snapshot.models();
+  model_details_->setVisible(!models.empty());
   model_->setText(models.empty() ? "no model loaded" : text(models[0].name));
   if (models.empty()) {
     model_details_->setText("");
@@ -151,22 +176,23 @@ void Panel::show_model(const Snapshot& snapshot) {
 }
 
 void Panel::show_machine(const MachineReading& machine) {
-  gpu_->setText(shown_or_unknown(machine.gpu_use_percent(), "%"));
+  set_value(gpu_, shown_or_unknown(machine.gpu_use_percent(), "%"));
   const auto celsius = machine.temperature_c();
-  temperature_->setText(celsius ? text(shown_temperature(*celsius, preferences_.temperature_unit))
-                                : "unknown");
-  power_->setText(shown_or_unknown(machine.total_power_w(), "W", 1));
-  if (machine.memory.total_bytes <= 0) {
-    memory_->setText("unknown");
+  set_value(temperature_,
+            celsius ? text(shown_temperature(*celsius, preferences_.temperature_unit)) : kUnknown);
+  set_value(power_, shown_or_unknown(machine.total_power_w(), "W", 1));
+  const platform::MemoryReading& memory = machine.memory;
+  memory_meter_->setVisible(memory.total_bytes > 0);
+  if (memory.total_bytes <= 0) {
+    set_value(memory_, kUnknown);
     return;
   }
-  memory_->setText(bytes(machine.memory.available_bytes) + " free of " +
-                   bytes(machine.memory.total_bytes));
-  set_color(memory_, 100.0 * static_cast<double>(machine.memory.available_bytes) <
-                             preferences_.low_memory_percent *
-                                 static_cast<double>(machine.memory.total_bytes)
-                         ? theme_.fault
-                         : theme_.text);
+  set_value(memory_, bytes(memory.available_bytes) + " free of " + bytes(memory.total_bytes));
+  const double used =
+      1 - static_cast<double>(memory.available_bytes) / static_cast<double>(memory.total_bytes);
+  const bool runs_out = memory_runs_out(memory, preferences_);
+  if (runs_out) set_color(memory_, theme_.fault);
+  memory_meter_->show_share(used, runs_out ? theme_.fault : theme_.line);
 }
 
 void Panel::show_cache(const CacheSummary& cache) {
@@ -180,9 +206,11 @@ void Panel::show_messages(const std::vector<Message>& messages) {
     lines << text(message.text + " " + message.action);
     worst = std::max(worst, message.severity);
   }
-  messages_->setVisible(!lines.isEmpty());
+  message_card_->setVisible(!lines.isEmpty());
   messages_->setText(lines.join("\n\n"));
-  set_color(messages_, worst == Severity::kFault ? theme_.fault : theme_.warning);
+  message_card_->set_edge(worst == Severity::kFault     ? theme_.fault
+                          : worst == Severity::kWarning ? theme_.warning
+                                                        : theme_.line);
 }
 
 }  // namespace toolkit::dash

@@ -7,6 +7,7 @@
 #include "core/monitor/cache_summary.h"
 #include "core/monitor/preferences.h"
 #include "core/monitor/snapshot.h"
+#include "projects/dash_window/card.h"
 #include "projects/dash_window/sparkline.h"
 #include "projects/dash_window/theme.h"
 
@@ -25,7 +26,11 @@ class Panel : public QWidget {
   const Sparkline& sparkline() const { return *sparkline_; }
 
  private:
+  QWidget* model_card();
+  QWidget* machine_card();
+  void add_buttons(QVBoxLayout* layout, const Actions& actions);
   QLabel* row(QVBoxLayout* layout, const QString& name, const char* object_name);
+  void set_value(QLabel* label, const QString& words);
   void show_model(const monitor::Snapshot& snapshot);
   void show_machine(const monitor::MachineReading& machine);
   void show_messages(const std::vector<monitor::Message>& messages);
@@ -34,6 +39,8 @@ class Panel : public QWidget {
   monitor::Preferences preferences_;
   QLabel *speed_, *quality_, *model_, *model_details_, *gpu_, *temperature_, *power_, *memory_,
       *cache_, *messages_;
+  Meter* memory_meter_;
+  Card* message_card_;
   Sparkline* sparkline_;
 };
 

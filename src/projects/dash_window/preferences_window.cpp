@@ -3,27 +3,60 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QEvent>
 #include <QFormLayout>
+#include <QHBoxLayout>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QSpinBox>
 #include <QVBoxLayout>
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/platform/process.h"
+#include "projects/dash_window/card.h"
 #include "projects/dash_window/launch_at_login.h"
 
 namespace toolkit::dash {
 
 namespace {
 
+constexpr int kMargin = 12, kIntervalStep = 500;
+
+/// The unit at the end of a preference's name and how a box shows it.
+constexpr std::pair<const char*, const char*> kUnits[] = {
+    {"-interval", " ms"}, {"-days", " days"}, {"-percent", " %"}, {"-gb", " GB"}};
+
+QString unit_of(const std::string& name) {
+  for (const auto& [ending, unit] : kUnits)
+    if (name.ends_with(ending)) return unit;
+  return "";
+}
+
+/// "Savings alert" of "savings-alert-gb".
 QString shown_name(const std::string& name) {
-  QString text = QString::fromStdString(name).replace('-', ' ');
+  QString text = QString::fromStdString(name);
+  for (const char* ending : {"-days", "-percent", "-gb"})
+    if (text.endsWith(ending)) text.chop(static_cast<int>(std::strlen(ending)));
+  text.replace('-', ' ');
   text[0] = text[0].toUpper();
   return text;
 }
+
+/// Turning the wheel over a long form scrolls it and changes no value on the way.
+class WheelScrolls : public QObject {
+ public:
+  using QObject::QObject;
+  bool eventFilter(QObject* watched, QEvent* event) override {
+    const auto* widget = qobject_cast<QWidget*>(watched);
+    if (event->type() != QEvent::Wheel || !widget || widget->hasFocus()) return false;
+    event->ignore();
+    return true;
+  }
+};
 
 QString joined(const std::vector<std::string>& items) {
   QStringList list;
@@ -37,42 +70,56 @@ int bounded(double value, int otherwise) {
 
 }  // namespace
 
-PreferencesWindow::PreferencesWindow(std::function<void()> saved) : saved_(std::move(saved)) {
+PreferencesWindow::PreferencesWindow(const Theme& theme, std::function<void()> saved)
+    : saved_(std::move(saved)) {
   setWindowTitle("Preferences - mlx-dash");
-  resize(560, 620);
+  resize(600, 720);
   QString trouble;
   try {
     preferences_ = monitor::load_preferences();
   } catch (const Error& error) {
     trouble = error.what();
   }
-  auto* content = new QWidget;
-  auto* form = new QFormLayout(content);
-  form->setRowWrapPolicy(QFormLayout::WrapLongRows);
-  for (const Field& field : monitor::describe(preferences_)) {
-    QWidget* widget = editor(field);
-    widget->setObjectName(QString::fromStdString(field.name));
-    widget->setToolTip(QString::fromStdString(field.help));
-    auto* label = new QLabel(shown_name(field.name));
-    label->setToolTip(widget->toolTip());
-    form->addRow(label, widget);
-  }
   auto* area = new QScrollArea;
   area->setWidgetResizable(true);
-  area->setWidget(content);
-  note_ = new QLabel(trouble);
-  note_->setObjectName("note");
-  note_->setWordWrap(true);
+  area->setWidget(form(theme));
+  note_ = make_label("note", theme.text);
+  note_->setText(trouble);
   auto* button = new QPushButton("Save");
   button->setObjectName("save");
   connect(button, &QPushButton::clicked, this, [this] {
     const QString wrong = save();
     note_->setText(wrong.isEmpty() ? QString("Saved.") : wrong);
   });
+  auto* bottom = new QHBoxLayout;
+  bottom->addWidget(note_, 1);
+  bottom->addWidget(button);
   auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(kMargin, kMargin, kMargin, kMargin);
   layout->addWidget(area, 1);
-  layout->addWidget(note_);
-  layout->addWidget(button);
+  layout->addLayout(bottom);
+}
+
+QWidget* PreferencesWindow::form(const Theme& theme) {
+  auto* content = new QWidget;
+  auto* rows = new QFormLayout(content);
+  rows->setRowWrapPolicy(QFormLayout::WrapLongRows);
+  rows->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+  rows->setVerticalSpacing(2);
+  rows->setContentsMargins(kMargin, kMargin, kMargin, kMargin);
+  auto* wheel_scrolls = new WheelScrolls(this);
+  for (const Field& field : monitor::describe(preferences_)) {
+    QWidget* widget = editor(field);
+    widget->setObjectName(QString::fromStdString(field.name));
+    widget->setFocusPolicy(Qt::StrongFocus);
+    widget->installEventFilter(wheel_scrolls);
+    QLabel* help = make_label("", theme.faint, 0.9);
+    help->setText(QString::fromStdString(field.help));
+    help->setContentsMargins(0, 0, 0, kMargin / 2);
+    rows->addRow(shown_name(field.name), widget);
+    rows->addRow("", help);
+  }
+  return content;
 }
 
 QWidget* PreferencesWindow::editor(const Field& field) {
@@ -84,12 +131,16 @@ QWidget* PreferencesWindow::editor(const Field& field) {
   if (const auto value = std::get_if<int*>(&field.target)) {
     auto* box = new QSpinBox;
     box->setRange(bounded(field.minimum, 0), bounded(field.maximum, 1'000'000));
+    box->setSuffix(unit_of(field.name));
+    if (field.name.ends_with("-interval")) box->setSingleStep(kIntervalStep);
     box->setValue(**value);
     return box;
   }
   if (const auto value = std::get_if<double*>(&field.target)) {
     auto* box = new QDoubleSpinBox;
     box->setRange(std::max(field.minimum, -1e9), std::min(field.maximum, 1e9));
+    box->setDecimals(1);
+    box->setSuffix(unit_of(field.name));
     box->setValue(**value);
     return box;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/monitor/preferences.h"
+#include "projects/dash_window/theme.h"
 
 namespace toolkit::dash {
 
@@ -14,11 +15,12 @@ namespace toolkit::dash {
 /// writes those that were changed.
 class PreferencesWindow : public QWidget {
  public:
-  explicit PreferencesWindow(std::function<void()> saved);
+  PreferencesWindow(const Theme& theme, std::function<void()> saved);
   /// Empty when all was written, else what was wrong.
   QString save();
 
  private:
+  QWidget* form(const Theme& theme);
   QWidget* editor(const Field& field);
   std::vector<std::string> values_of(const Field& field) const;
 

@@ -8,7 +8,7 @@
 
 namespace toolkit::dash {
 
-/// The speed of the last two minutes as a line; gaps where it is unknown.
+/// The speed of the last two minutes as a line, with its highest value; gaps where it is unknown.
 class Sparkline : public QWidget {
  public:
   explicit Sparkline(const Theme& theme, QWidget* parent = nullptr);
@@ -19,6 +19,7 @@ class Sparkline : public QWidget {
   void paintEvent(QPaintEvent* event) override;
 
  private:
+  void draw_scale(QPainter& painter, double highest) const;
   struct Point {
     double clock_s;
     std::optional<double> value;

@@ -9,7 +9,7 @@ namespace toolkit::dash {
 /// Colours of the windows beside the palette's.
 struct Theme {
   bool is_dark = false;
-  QColor text, faint, card, good, warning, fault, line;
+  QColor text, faint, card, border, good, warning, fault, line;
 };
 
 /// "light" or "dark"; "auto": as the palette that the desktop gave.

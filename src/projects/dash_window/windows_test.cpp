@@ -15,6 +15,7 @@
 #include "projects/dash_window/dash_application.h"
 #include "projects/dash_window/icons.h"
 #include "projects/dash_window/launch_at_login.h"
+#include "projects/dash_window/tray_item.h"
 
 namespace toolkit::dash {
 
@@ -201,7 +202,8 @@ TEST_CASE("a benchmark runs in its window and is kept") {
     return answer;
   });
   const auto file = home.folder.path / "mlxdash.db";
-  BenchmarkWindow window({.benchmark_prompts = 3, .ollama_host = server.origin()}, file);
+  BenchmarkWindow window(theme_of("light", QPalette()),
+                         {.benchmark_prompts = 3, .ollama_host = server.origin()}, file);
   window.show();
   REQUIRE(QTest::qWaitFor([&] { return window.findChild<QComboBox*>("model")->count() == 1; }));
   auto* run = window.findChild<QPushButton*>("run");
@@ -209,7 +211,8 @@ TEST_CASE("a benchmark runs in its window and is kept") {
   CHECK(run->text() == "Stop");
   REQUIRE(QTest::qWaitFor([&] { return !window.is_running(); }, 10'000));
   CHECK(window.findChild<QTableWidget*>("prompts")->rowCount() == 3);
-  CHECK(label(window, "summary").contains("40.0 tok/s"));
+  CHECK(label(window, "speed") == "40.0 tok/s");
+  CHECK(label(window, "energy") == "unknown");
   CHECK(window.findChild<QTableWidget*>("earlier")->rowCount() == 1);
   CHECK(monitor::History::open_to_read(file).benchmarks().size() == 1);
   picture(window, "benchmark");
@@ -217,7 +220,8 @@ TEST_CASE("a benchmark runs in its window and is kept") {
 
 TEST_CASE("a benchmark without a server says what to do") {
   Home home;
-  BenchmarkWindow window({.ollama_host = "http://127.0.0.1:1"}, home.folder.path / "h.db");
+  BenchmarkWindow window(theme_of("light", QPalette()), {.ollama_host = "http://127.0.0.1:1"},
+                         home.folder.path / "h.db");
   QTest::mouseClick(window.findChild<QPushButton*>("run"), Qt::LeftButton);
   REQUIRE(QTest::qWaitFor([&] { return !window.is_running(); }, 10'000));
   CHECK(label(window, "summary").contains("ollama serve"));
@@ -259,7 +263,9 @@ TEST_CASE("history charts and tables of a week and their export") {
   window.findChild<QComboBox*>("span")->setCurrentIndex(0);
   CHECK(qobject_cast<QLineSeries*>(speed->chart()->series()[0])->count() < 200);
   const auto written = home.folder.path / "out.csv";
-  CHECK(window.export_to(QString::fromStdString(written.string())).contains("Written"));
+  CHECK(window.export_to(QString::fromStdString(written.string())));
+  CHECK(label(window, "note").contains("out.csv"));
+  CHECK(!window.export_to("/nowhere/out.csv"));
   CHECK(testing::contains(read_file(written), "avg_tokens_per_sec"));
   for (int tab = 0; tab < tabs->count(); ++tab) {
     tabs->setCurrentIndex(tab);
@@ -272,7 +278,7 @@ TEST_CASE("preferences are shown and changed ones saved") {
   const auto file = home.folder.write("config.yaml", "mlxdash:\n  history_days: 14  # mine\n");
   ::setenv("XDG_CONFIG_HOME", home.folder.path.c_str(), 1);
   int saved = 0;
-  PreferencesWindow window([&] { ++saved; });
+  PreferencesWindow window(theme_of("light", QPalette()), [&] { ++saved; });
   window.show();
   CHECK(window.findChild<QSpinBox*>("history-days")->value() == 14);
   window.findChild<QSpinBox*>("polling-interval")->setValue(2000);
@@ -292,6 +298,21 @@ TEST_CASE("preferences are shown and changed ones saved") {
   picture(window, "preferences");
 }
 
+TEST_CASE("launch at login goes through the system's list where there is one") {
+  Home home;
+  ::setenv("XDG_CONFIG_HOME", home.folder.path.c_str(), 1);
+  std::string asked;
+  const auto takes = [&](bool wanted) { return asked += wanted ? '+' : '-', true; };
+  const auto refuses = [](bool) { return false; };
+  set_launch_at_login(true, "/opt/mlx-dash", refuses);
+  CHECK(std::filesystem::exists(login_entry()));
+  set_launch_at_login(true, "/opt/mlx-dash", takes);
+  CHECK(!std::filesystem::exists(login_entry()));  // nothing is started twice
+  set_launch_at_login(false, "/opt/mlx-dash", takes);
+  CHECK(asked == "+-");
+  ::unsetenv("XDG_CONFIG_HOME");
+}
+
 #ifdef __linux__
 TEST_CASE("the entry of the desktop session quotes a program's path") {
   CHECK(testing::contains(login_entry_text("/opt/a b/mlx-dash"),
@@ -305,9 +326,10 @@ TEST_CASE("nothing is clipped in texts as long as German ones") {
   const Theme theme = theme_of("light", QPalette());
   Panel panel(theme, {}, {});
   panel.show_snapshot(busy());
-  BenchmarkWindow benchmark({.ollama_host = "http://127.0.0.1:1"}, home.folder.path / "h.db");
+  BenchmarkWindow benchmark(theme, {.ollama_host = "http://127.0.0.1:1"},
+                            home.folder.path / "h.db");
   HistoryWindow history(theme, home.folder.path / "h.db");
-  PreferencesWindow preferences(nullptr);
+  PreferencesWindow preferences(theme, nullptr);
   for (QWidget* window : {static_cast<QWidget*>(&panel), static_cast<QWidget*>(&benchmark),
                           static_cast<QWidget*>(&history), static_cast<QWidget*>(&preferences)}) {
     CHECK(clipped(*window).join(", ").toStdString() == "");
@@ -330,6 +352,44 @@ TEST_CASE("the tray's icon tells busy from idle from off and has a needle by the
   CHECK(needle(200) == doctest::Approx(1));
   CHECK(needle(20) > needle(5));
   CHECK(tray_icon(idle, Qt::white).isMask());
+}
+
+TEST_CASE("what a menu bar says: a text while something runs and else a symbol") {
+  CHECK(tray_text(busy()) == TrayText{"41.3 tok/s", "", "41.3 tok/s  smollm2:135m"});
+  monitor::Snapshot idle = busy();
+  idle.running.clear();
+  CHECK(tray_text(idle) == TrayText{"", "pause.circle", "idle  smollm2:135m"});
+  CHECK(tray_text({}) == TrayText{"", "xmark.circle", "off"});
+}
+
+TEST_CASE("the application with a tray item: hidden, opened by a click, warnings notified") {
+  Home home;
+  struct Told {
+    TrayItem::Actions actions;
+    int shown = 0;
+    std::vector<std::string> words;
+  } told;
+  struct Recorded : TrayItem {
+    explicit Recorded(Told& all) : told(all) {}
+    void show(const monitor::Snapshot&) override { ++told.shown; }
+    void notify(const std::string& words, bool) override { told.words.push_back(words); }
+    Told& told;
+  };
+  DashApplication dash({.ollama_host = "http://127.0.0.1:1", .servers = {}}, true,
+                       [&](const TrayItem::Actions& actions, const Theme&) {
+                         told.actions = actions;
+                         return std::make_unique<Recorded>(told);
+                       });
+  CHECK(dash.has_tray());
+  CHECK(!dash.panel().isVisible());
+  told.actions.toggle();
+  CHECK(dash.panel().isVisible());
+  told.actions.toggle();
+  CHECK(!dash.panel().isVisible());
+  REQUIRE(QTest::qWaitFor([&] { return !told.words.empty() && told.shown > 1; }, 8000));
+  CHECK(testing::contains(told.words[0], "Ollama does not answer"));
+  QTest::qWait(1200);
+  CHECK(told.words.size() == 1);  // once for the same trouble
 }
 
 TEST_CASE("the whole application without a tray: the panel is there and says what is missing") {

@@ -87,7 +87,19 @@ Finding check_ollama(const std::string& url) {
     return finding;
   }
   finding.is_good = false;
-  finding.found = trouble.empty() ? "another program answers there" : trouble;
+  switch (probe.failure()) {
+    case monitor::Failure::kAbsent:
+      finding.found = "nothing listens there";
+      break;
+    case monitor::Failure::kSlow:
+      finding.found = "takes over two seconds to answer";
+      break;
+    case monitor::Failure::kStatus:
+      finding.found = trouble;
+      break;
+    default:
+      finding.found = "another program answers there";
+  }
   finding.action = monitor::is_in_path("ollama")
                        ? "start it with `ollama serve`"
                        : "install it from https://ollama.com/download, if you want to use it";

@@ -184,6 +184,10 @@ std::string chosen_model(const BenchmarkOptions& options) {
   return installed[0].name;
 }
 
+Json value_or_null(const std::optional<double>& number) {
+  return number ? Json(*number) : Json();
+}
+
 }  // namespace
 
 double percentile(std::vector<double> values, double share) {
@@ -201,7 +205,7 @@ BenchmarkResult run_benchmark(const BenchmarkOptions& options, platform::Sensors
   const auto& prompts = standard_prompts();
   const size_t all =
       std::min<size_t>(prompts.size(), static_cast<size_t>(std::max(options.prompts, 1)));
-  progress(0, all, "warm-up");
+  progress({0, all, "warm-up"});
   const auto warm = Clock::now();
   const PromptResult warm_up = asker.ask({"warm-up", "Say hello."}, kWarmUpTokens);
   result.warm_up_s = seconds_since(warm);
@@ -209,41 +213,41 @@ BenchmarkResult run_benchmark(const BenchmarkOptions& options, platform::Sensors
   EnergyMeter energy(sensors);
   const auto begin = Clock::now();
   for (size_t at = 0; at < all; ++at) {
-    progress(at, all, prompts[at].name);
+    progress({at, all, prompts[at].name, at > 0 ? &result.prompts.back() : nullptr});
     result.prompts.push_back(asker.ask(prompts[at], result.answer_tokens));
     if (const auto gigabytes = model_gigabytes(options.url, result.model))
       result.peak_memory_gb = std::max(result.peak_memory_gb.value_or(0), *gigabytes);
   }
   result.total_s = seconds_since(begin);
   result.energy_j = energy.joules();
-  progress(all, all, "");
+  progress({all, all, "", &result.prompts.back()});
   sum_up(result);
   return result;
 }
 
+Json to_json(const PromptResult& prompt) {
+  return {{"name", prompt.name},
+          {"tokens", prompt.tokens},
+          {"latency_ms", 1000 * prompt.latency_s},
+          {"first_token_ms", 1000 * prompt.first_token_s},
+          {"tokens_per_second", value_or_null(prompt.tokens_per_second)},
+          {"quality", prompt.is_exact ? "exact" : "live"}};
+}
+
 Json to_json(const BenchmarkResult& result) {
-  const auto value = [](const std::optional<double>& number) {
-    return number ? Json(*number) : Json();
-  };
   Json prompts = Json::array();
-  for (const PromptResult& one : result.prompts)
-    prompts.push_back({{"name", one.name},
-                       {"tokens", one.tokens},
-                       {"latency_ms", 1000 * one.latency_s},
-                       {"first_token_ms", 1000 * one.first_token_s},
-                       {"tokens_per_second", value(one.tokens_per_second)},
-                       {"quality", one.is_exact ? "exact" : "live"}});
+  for (const PromptResult& one : result.prompts) prompts.push_back(to_json(one));
   return {{"model", result.model},
           {"server", result.server},
           {"prompt_count", result.prompts.size()},
           {"answer_tokens", result.answer_tokens},
-          {"avg_tokens_per_sec", value(result.avg_tokens_per_sec)},
+          {"avg_tokens_per_sec", value_or_null(result.avg_tokens_per_sec)},
           {"p50_latency_ms", result.p50_latency_ms},
           {"p95_latency_ms", result.p95_latency_ms},
           {"first_token_ms", result.first_token_ms},
-          {"peak_memory_gb", value(result.peak_memory_gb)},
-          {"energy_j", value(result.energy_j)},
-          {"joules_per_token", value(result.joules_per_token)},
+          {"peak_memory_gb", value_or_null(result.peak_memory_gb)},
+          {"energy_j", value_or_null(result.energy_j)},
+          {"joules_per_token", value_or_null(result.joules_per_token)},
           {"warm_up_s", result.warm_up_s},
           {"total_s", result.total_s},
           {"prompts", prompts}};

@@ -42,8 +42,13 @@ struct BenchmarkResult {
   std::optional<double> energy_j, joules_per_token;
 };
 
-/// Before the warm-up with "warm-up", then before each prompt with its name.
-using BenchmarkProgress = std::function<void(size_t done, size_t all, const std::string& what)>;
+/// Told before the warm-up ("warm-up"), before each prompt (its name) and at the end ("").
+struct BenchmarkStep {
+  size_t done = 0, all = 0;
+  std::string next;
+  const PromptResult* last = nullptr;  // the prompt that was answered just now
+};
+using BenchmarkProgress = std::function<void(const BenchmarkStep&)>;
 
 /// Warm-up, then the standard prompts one after another. Throws Error(kNetwork) when the server
 /// does not answer, Error(kNotFound) when it lacks the model (how to get it); an interrupt is an
@@ -55,6 +60,7 @@ BenchmarkResult run_benchmark(const BenchmarkOptions& options, platform::Sensors
 double percentile(std::vector<double> values, double share);
 
 BenchmarkRecord to_record(const BenchmarkResult& result, int64_t ran_at_s);
+Json to_json(const PromptResult& prompt);
 Json to_json(const BenchmarkResult& result);
 
 }  // namespace toolkit::monitor

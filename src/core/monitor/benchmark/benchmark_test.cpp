@@ -31,7 +31,7 @@ Answer ollama(const Received& request) {
 }
 
 BenchmarkResult run(const BenchmarkOptions& options) {
-  return run_benchmark(options, nullptr, [](size_t, size_t, const std::string&) {});
+  return run_benchmark(options, nullptr, [](const BenchmarkStep&) {});
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ TEST_CASE("a benchmark of Ollama uses the server's own figures") {
   std::vector<std::string> said;
   const BenchmarkResult result =
       run_benchmark({.url = server.origin(), .tokens = 32}, nullptr,
-                    [&](size_t, size_t, const std::string& what) { said.push_back(what); });
+                    [&](const BenchmarkStep& step) { said.push_back(step.next); });
   CHECK(result.model == "m:1b");  // the loaded one
   CHECK(result.prompts.size() == 10);
   CHECK(result.prompts[0].is_exact);

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "core/base/paths.h"
+#include "core/http/url.h"
 #include "core/model_store/settings.h"
+#include "core/monitor/sources/journal_tail.h"
 #include "core/monitor/sources/log_requests.h"
 #include "core/monitor/sources/ollama_answers.h"
 #include "core/monitor/sources/runners.h"
@@ -16,14 +18,19 @@ namespace toolkit::monitor {
 
 namespace {
 
-/// Processor time of a runner, in ticks per second of the clock, above which it surely computes.
-constexpr double kBusyTicksPerSecond = 20;
+/// Share of a processor above which a runner surely computes; one that waits uses next to none.
+constexpr double kBusyShare = 0.05;
 constexpr double kRunnerSearchSeconds = 2;
 
 class OllamaSource : public Source {
  public:
   OllamaSource(const std::string& url, OllamaPlaces places)
-      : probe_(url), places_(std::move(places)), tail_(places_.log), log_requests_(url) {}
+      : probe_(url),
+        places_(std::move(places)),
+        is_here_(http::is_loopback(http::parse_url(url))),
+        tail_(places_.log),
+        journal_(places_.unit),
+        log_requests_(url) {}
 
   ServerState look(double time_s) override {
     ServerState state{.url = probe_.url(), .kind = ServerKind::kOllama};
@@ -31,6 +38,7 @@ class OllamaSource : public Source {
     const auto loaded = answer ? parse_ollama_ps(*answer) : std::nullopt;
     if (!loaded) {
       if (answer) state.trouble = "/api/ps does not answer as Ollama does";
+      state.failure = answer ? Failure::kForeign : probe_.failure();
       state.failures = ++failures_;
       version_.clear();
       return state;
@@ -43,8 +51,10 @@ class OllamaSource : public Source {
         version_ = text_of(*told, "version");
     state.version = version_;
     state.models = loaded->models;
-    look_at_runners(time_s, state);
-    look_at_log(time_s, state);
+    if (is_here_) {
+      look_at_runners(time_s, state);
+      look_at_log(time_s, state);
+    }
     look_at_ends(*loaded, state);
     return state;
   }
@@ -56,7 +66,7 @@ class OllamaSource : public Source {
     std::unique_ptr<Probe> probe;
     SlotMeter meter;
     bool has_slots = true;
-    double ticks_time_s = 0;
+    double looked_s = 0, processor_s = -1;
     bool is_busy = false;
   };
 
@@ -67,6 +77,7 @@ class OllamaSource : public Source {
     }
     if (time_s - searched_s_ >= kRunnerSearchSeconds || runners_.empty()) search(time_s, state);
     for (auto& [port, known] : runners_) {
+      note_use(time_s, known);
       if (known.has_slots) look_at_slots(time_s, known, state);
       // A runner without slots that uses the processor works on something; how fast it is is not
       // known.
@@ -93,28 +104,23 @@ class OllamaSource : public Source {
     for (const Runner& runner : find_runners(places_.process_root)) {
       present.insert(runner.port);
       const auto known = runners_.find(runner.port);
-      if (known != runners_.end() && known->second.runner.pid == runner.pid) {
-        note_ticks(time_s, known->second, runner);
-        continue;
-      }
+      if (known != runners_.end() && known->second.runner.pid == runner.pid) continue;
       runners_.insert_or_assign(
           runner.port,
           Known{.runner = runner,
                 .model = name_of(runner, state.models),
                 .probe = std::make_unique<Probe>("http://127.0.0.1:" + std::to_string(runner.port)),
-                .meter = SlotMeter(probe_.url(), "port " + std::to_string(runner.port) + " "),
-                .ticks_time_s = time_s});
+                .meter = SlotMeter(probe_.url(), "port " + std::to_string(runner.port) + " ")});
     }
     std::erase_if(runners_, [&](const auto& entry) { return !present.contains(entry.first); });
   }
 
-  static void note_ticks(double time_s, Known& known, const Runner& now) {
-    const double seconds = time_s - known.ticks_time_s;
-    if (seconds <= 0 || now.ticks < 0) return;
-    const auto spent = static_cast<double>(now.ticks - known.runner.ticks);
-    known.is_busy = spent / seconds > kBusyTicksPerSecond;
-    known.runner.ticks = now.ticks;
-    known.ticks_time_s = time_s;
+  void note_use(double time_s, Known& known) const {
+    const double before_s =
+        std::exchange(known.processor_s, processor_seconds(places_.process_root, known.runner.pid));
+    const double seconds = time_s - std::exchange(known.looked_s, time_s);
+    known.is_busy = before_s >= 0 && known.processor_s >= 0 && seconds > 0 &&
+                    (known.processor_s - before_s) / seconds > kBusyShare;
   }
 
   std::string name_of(const Runner& runner, const std::vector<LoadedModel>& models) const {
@@ -126,8 +132,11 @@ class OllamaSource : public Source {
 
   void look_at_log(double time_s, ServerState& state) {
     std::vector<LogEvent> events;
-    for (const std::string& line : tail_.new_lines())
+    std::vector<std::string> lines = tail_.new_lines();
+    for (std::string& line : journal_.new_lines(time_s)) lines.push_back(std::move(line));
+    for (const std::string& line : lines)
       if (const auto event = parse_log_line(line)) events.push_back(*event);
+    state.log_trouble = journal_.trouble();
     // A log does not say which model a line is about.
     const std::string model = state.models.size() == 1 ? state.models[0].name : "";
     log_requests_.look(time_s, events, model, state);
@@ -151,7 +160,9 @@ class OllamaSource : public Source {
 
   Probe probe_;
   OllamaPlaces places_;
+  const bool is_here_;  // else this machine's processes and logs are another server's
   LogTail tail_;
+  JournalTail journal_;
   LogRequests log_requests_;
   std::string version_;
   int failures_ = 0;
@@ -164,7 +175,8 @@ class OllamaSource : public Source {
 
 OllamaPlaces ollama_places() {
   return {.log = expanded_path("~/.ollama/logs/server.log"),
-          .models = model_store::read_environment().ollama_models};
+          .models = model_store::read_environment().ollama_models,
+          .unit = ollama_unit()};
 }
 
 std::unique_ptr<Source> ollama_source(const std::string& url, const OllamaPlaces& places) {

@@ -16,6 +16,7 @@ class ProxySource : public Source {
     ServerState state{.url = probe_.url(), .kind = ServerKind::kProxy};
     const auto answer = probe_.json(kProxyPath, state.trouble);
     if (!answer) {
+      state.failure = probe_.failure();
       state.failures = ++failures_;
       return state;
     }
@@ -23,6 +24,7 @@ class ProxySource : public Source {
       take(parse_proxy_requests(*answer), state);
     } catch (const Error& error) {
       state.trouble = error.what();
+      state.failure = Failure::kForeign;
       state.failures = ++failures_;
       return state;
     }
@@ -64,7 +66,10 @@ class DetectedSource : public Source {
       if (state.failures >= kForgetAfter) source_.reset();
       return state;
     }
-    return {.url = url_, .trouble = trouble_, .failures = ++failures_};
+    return {.url = url_,
+            .trouble = trouble_,
+            .failure = probe_.answered() ? Failure::kForeign : probe_.failure(),
+            .failures = ++failures_};
   }
 
  private:

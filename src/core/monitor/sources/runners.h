@@ -11,9 +11,11 @@ namespace toolkit::monitor {
 struct Runner {
   int pid = 0;
   int port = 0;
-  std::string model;    // what stands behind --model: a blob's path
-  long long ticks = 0;  // processor time so far, in clock ticks; -1: unknown
+  std::string model;  // what stands behind --model: a blob's path
 };
+
+/// Processor time that a process has used so far, in seconds; -1: unknown.
+double processor_seconds(const std::filesystem::path& root, int pid);
 
 /// By the command lines in /proc below `root` (Linux), or of this user's processes (macOS, where
 /// `root` is not looked at).

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cctype>
 #include <fstream>
 #include <iterator>
@@ -24,9 +26,11 @@ std::vector<std::string> command_line(const fs::path& process) {
   return words;
 }
 
+}  // namespace
+
 /// User and system time of proc(5)'s stat; fields are counted from behind the name's ')'.
-long long ticks_of(const fs::path& process) {
-  std::ifstream stream(process / "stat");
+double processor_seconds(const fs::path& root, int pid) {
+  std::ifstream stream(root / "proc" / std::to_string(pid) / "stat");
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   const size_t end = text.rfind(')');
   if (end == text.npos) return -1;
@@ -34,10 +38,9 @@ long long ticks_of(const fs::path& process) {
   std::string skipped;
   for (int count = 0; count < 11; ++count) fields >> skipped;
   long long user = 0, system = 0;
-  return fields >> user >> system ? user + system : -1;
+  if (!(fields >> user >> system)) return -1;
+  return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
-
-}  // namespace
 
 std::vector<Runner> find_runners(const fs::path& root) {
   std::vector<Runner> found;
@@ -49,7 +52,6 @@ std::vector<Runner> find_runners(const fs::path& root) {
     Runner runner = runner_of(command_line(at->path()));
     if (runner.port == 0) continue;
     runner.pid = std::atoi(name.c_str());
-    runner.ticks = ticks_of(at->path());
     found.push_back(std::move(runner));
   }
   return found;

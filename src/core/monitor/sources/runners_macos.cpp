@@ -1,5 +1,7 @@
 // Not run on a Mac yet; cross-compiled by scripts/cross_macos.
 
+#include <libproc.h>
+#include <mach/mach_time.h>
 #include <sys/sysctl.h>
 #include <unistd.h>
 
@@ -46,13 +48,22 @@ std::vector<std::string> command_line(int pid) {
 
 }  // namespace
 
+double processor_seconds(const std::filesystem::path&, int pid) {
+  rusage_info_v2 usage{};
+  mach_timebase_info_data_t unit{};
+  if (::proc_pid_rusage(pid, RUSAGE_INFO_V2, reinterpret_cast<rusage_info_t*>(&usage)) != 0 ||
+      ::mach_timebase_info(&unit) != KERN_SUCCESS || unit.denom == 0)
+    return -1;
+  const auto ticks = static_cast<double>(usage.ri_user_time + usage.ri_system_time);
+  return ticks * unit.numer / unit.denom / 1e9;
+}
+
 std::vector<Runner> find_runners(const std::filesystem::path&) {
   std::vector<Runner> found;
   for (const int pid : own_processes()) {
     Runner runner = runner_of(command_line(pid));
     if (runner.port == 0) continue;
     runner.pid = pid;
-    runner.ticks = -1;
     found.push_back(std::move(runner));
   }
   return found;

@@ -12,7 +12,6 @@ namespace toolkit::monitor {
 namespace {
 
 constexpr size_t kMostBytes = 1 << 20;
-constexpr size_t kMostLineBytes = 16 << 10;
 
 /// The number behind `name`, blanks and '=' between them; nothing if it is another thing.
 std::optional<double> number_after(std::string_view line, std::string_view name, size_t from = 0) {
@@ -96,24 +95,17 @@ std::vector<std::string> LogTail::new_lines() {
   }
   const auto size = static_cast<uint64_t>(status.st_size);
   if (!started_) inode_ = status.st_ino, offset_ = size;
-  if (status.st_ino != inode_ || size < offset_) offset_ = 0, rest_.clear();
+  if (status.st_ino != inode_ || size < offset_) offset_ = 0, cutter_.clear();
   started_ = true;
   inode_ = status.st_ino;
-  if (size > offset_ + kMostBytes) offset_ = size - kMostBytes, rest_.clear();
+  if (size > offset_ + kMostBytes) offset_ = size - kMostBytes, cutter_.clear();
   std::ifstream stream(file_, std::ios::binary);
   stream.seekg(static_cast<std::streamoff>(offset_));
   std::string text(size - offset_, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(std::max<std::streamsize>(0, stream.gcount())));
   offset_ += text.size();
-  rest_ += text;
-  std::vector<std::string> lines;
-  size_t begin = 0;
-  for (size_t end; (end = rest_.find('\n', begin)) != rest_.npos; begin = end + 1)
-    if (end - begin <= kMostLineBytes) lines.push_back(rest_.substr(begin, end - begin));
-  rest_.erase(0, begin);
-  if (rest_.size() > kMostLineBytes) rest_.resize(kMostLineBytes + 1);  // too long whatever comes
-  return lines;
+  return cutter_.add(text);
 }
 
 }  // namespace toolkit::monitor

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/monitor/sources/line_cutter.h"
+
 namespace toolkit::monitor {
 
 /// What a line of a server's log says, as far as a monitor needs it (Ollama's server.log with the
@@ -41,7 +43,7 @@ class LogTail {
   std::filesystem::path file_;
   bool started_ = false;
   uint64_t inode_ = 0, offset_ = 0;
-  std::string rest_;
+  LineCutter cutter_;
 };
 
 }  // namespace toolkit::monitor

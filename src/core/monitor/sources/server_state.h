@@ -50,13 +50,24 @@ struct FinishedRequest {
 enum class ServerKind { kUnknown, kOllama, kToolkit, kLlamaServer, kProxy };
 const char* server_kind_name(ServerKind kind);  // "Ollama", "mlx-toolkit", "llama-server", ...
 
+/// Why a server is not reachable.
+enum class Failure {
+  kNone,
+  kAbsent,   // nothing listens there
+  kSlow,     // it takes connections and does not answer in time
+  kStatus,   // it answers with an HTTP error
+  kForeign,  // it answers as another program does
+};
+
 /// What one look at a server brought.
 struct ServerState {
   std::string url;
   ServerKind kind = ServerKind::kUnknown;
   bool reachable = false;
   std::string version, trouble;  // `trouble`: why it is not reachable or not understood
-  int failures = 0;              // looks in a row that failed
+  std::string log_trouble;       // why its log tells nothing, "" while it may
+  Failure failure = Failure::kNone;
+  int failures = 0;  // looks in a row that failed
   std::vector<LoadedModel> models;
   std::vector<RunningRequest> running;
   std::vector<FinishedRequest> finished;  // since the look before

@@ -24,6 +24,13 @@ int64_t decoded(const Json& slot) {
   return 0;
 }
 
+/// Newer builds count the answer in n_prompt_tokens, too.
+int64_t prompt_tokens(const Json& slot) {
+  const int64_t read =
+      whole(slot, "n_prompt_tokens_processed") + whole(slot, "n_prompt_tokens_cache");
+  return read > 0 ? read : whole(slot, "n_prompt_tokens");
+}
+
 }  // namespace
 
 std::vector<Slot> slots_of(const Json& answer) {
@@ -37,9 +44,9 @@ std::vector<Slot> slots_of(const Json& answer) {
                      .is_processing = processing != entry.end() && processing->is_boolean() &&
                                       processing->get<bool>(),
                      .context_length = whole(entry, "n_ctx"),
-                     .prompt_tokens = std::max(whole(entry, "n_prompt_tokens_processed"),
-                                               whole(entry, "n_prompt_tokens")),
-                     .decoded_tokens = std::max<int64_t>(0, decoded(entry))});
+                     .prompt_tokens = prompt_tokens(entry),
+                     .decoded_tokens = std::max<int64_t>(0, decoded(entry)),
+                     .held_tokens = std::max<int64_t>(0, whole(entry, "n_prompt_tokens"))});
   }
   return slots;
 }
@@ -51,8 +58,7 @@ void SlotMeter::look(double time_s, const std::vector<Slot>& slots, const std::s
     const std::pair key{slot.id, slot.task};
     const auto known = tasks_.find(key);
     if (!slot.is_processing) {
-      // A slot that is done still shows the last count of its task.
-      if (known != tasks_.end()) known->second.meter.add(time_s, slot.decoded_tokens);
+      if (known != tasks_.end()) note_end(time_s, slot, known->second);
       continue;
     }
     Task task = known != tasks_.end() ? std::move(known->second) : Task();
@@ -61,7 +67,8 @@ void SlotMeter::look(double time_s, const std::vector<Slot>& slots, const std::s
     task.meter.add(time_s, slot.decoded_tokens);
     if (slot.decoded_tokens > 0) {
       if (task.first_s == 0) task.first_s = time_s, task.first_tokens = slot.decoded_tokens;
-      task.last_s = time_s;
+      task.last_s = time_s, task.last_tokens = slot.decoded_tokens;
+      task.base_tokens = slot.held_tokens - slot.decoded_tokens;
     }
     state.running.push_back({.id = fmt::format("{}slot {} task {}", id_prefix_, slot.id, slot.task),
                              .model = model,
@@ -80,14 +87,26 @@ void SlotMeter::look(double time_s, const std::vector<Slot>& slots, const std::s
   tasks_ = std::move(running);
 }
 
+/// A slot that is done shows the count of its task in older builds; in newer ones none, but what it
+/// holds. That counts as far as it can have grown since the look before.
+void SlotMeter::note_end(double time_s, const Slot& slot, Task& task) {
+  constexpr double kSlack = 1.5;
+  const double speed = task.meter.per_second().value_or(0);
+  const auto most =
+      task.last_tokens + static_cast<int64_t>(kSlack * speed * (time_s - task.last_s)) + 1;
+  const int64_t held = task.base_tokens > 0 ? slot.held_tokens - task.base_tokens : 0;
+  const int64_t told = std::max(slot.decoded_tokens, held);
+  if (told <= most) task.end_tokens = std::max(task.end_tokens, told);
+}
+
 void SlotMeter::finish(const Task& task, ServerState& state) const {
   FinishedRequest request{.model = task.model,
                           .server = server_,
                           .way = Way::kSlots,
                           .quality = Quality::kLive,
-                          .tokens = task.meter.last()};
+                          .tokens = std::max(task.last_tokens, task.end_tokens)};
   if (const double seconds = task.last_s - task.first_s; seconds > 0.2)
-    request.tokens_per_second = static_cast<double>(request.tokens - task.first_tokens) / seconds;
+    request.tokens_per_second = static_cast<double>(task.last_tokens - task.first_tokens) / seconds;
   if (request.tokens > 0) state.finished.push_back(std::move(request));
 }
 

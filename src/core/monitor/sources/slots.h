@@ -16,6 +16,7 @@ struct Slot {
   int64_t id = 0, task = -1;
   bool is_processing = false;
   int64_t context_length = 0, prompt_tokens = 0, decoded_tokens = 0;
+  int64_t held_tokens = 0;  // of prompt and answer together, in newer builds; 0: not told
 };
 
 /// Entries that are none are left out; `next_token` is an object in older builds, a list in newer.
@@ -35,8 +36,11 @@ class SlotMeter {
     TokenMeter meter;
     std::string model;
     double first_s = 0, last_s = 0;  // of the looks at which tokens had come
-    int64_t first_tokens = 0;
+    int64_t first_tokens = 0, last_tokens = 0;
+    int64_t base_tokens = 0;  // held beside the answer's
+    int64_t end_tokens = 0;   // as the slot shows it when it is done
   };
+  static void note_end(double time_s, const Slot& slot, Task& task);
   void finish(const Task& task, ServerState& state) const;
 
   std::string server_, id_prefix_;

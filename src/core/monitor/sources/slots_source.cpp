@@ -41,6 +41,7 @@ class SlotsSource : public Source {
       look_at_slots(time_s, slots_of(*answer), state);
     } else if (!look_at_metrics(time_s, state)) {
       state.trouble = trouble;
+      state.failure = probe_.failure();
       state.failures = ++failures_;
       model_s_ = -1e9;
       return state;

@@ -63,6 +63,44 @@ TEST_CASE("a slot's speed is counted from look to look and its end is told once"
   CHECK(state.finished.empty());
 }
 
+TEST_CASE("a newer server shows at the end only what a slot holds") {
+  // As llama-server answered (build 1, commit 0c1e570): prompt 38, answer of 400.
+  const auto answer = [](int64_t held, int64_t decoded, bool is_processing) {
+    return slots_of(Json::array({{{"id", 1},
+                                  {"id_task", 6},
+                                  {"is_processing", is_processing},
+                                  {"n_prompt_tokens", held},
+                                  {"n_prompt_tokens_processed", is_processing ? 38 : 0},
+                                  {"next_token", {{{"n_decoded", decoded}}}}}}));
+  };
+  SlotMeter meter("http://s", "");
+  ServerState state;
+  meter.look(1.0, answer(45, 7, true), "m", state);
+  meter.look(4.023, answer(252, 214, true), "m", state);
+  meter.look(6.742, answer(418, 380, true), "m", state);
+  CHECK(state.running.back().prompt_tokens == 38);
+  meter.look(7.242, answer(437, 0, false), "m", state);
+  REQUIRE(state.finished.size() == 1);
+  CHECK(state.finished[0].tokens == 399);
+  CHECK(state.finished[0].tokens_per_second.value() == doctest::Approx(64.96).epsilon(0.001));
+}
+
+TEST_CASE("what cannot have been generated since the last look does not count") {
+  SlotMeter meter("http://s", "");
+  ServerState state;
+  for (const int64_t time_s : {1, 2})
+    meter.look(static_cast<double>(time_s),
+               {{.id = 0,
+                 .task = 1,
+                 .is_processing = true,
+                 .decoded_tokens = 10 + 50 * time_s,
+                 .held_tokens = 30 + 50 * time_s}},
+               "m", state);
+  meter.look(2.5, {{.id = 0, .task = 1, .held_tokens = 4000}}, "m", state);
+  REQUIRE(state.finished.size() == 1);
+  CHECK(state.finished[0].tokens == 110);
+}
+
 TEST_CASE("a new task in the same slot begins anew") {
   SlotMeter meter("http://s", "");
   ServerState state;

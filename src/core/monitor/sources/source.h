@@ -31,11 +31,14 @@ class Probe {
   /// The same as JSON.
   std::optional<Json> json(const std::string& path, std::string& trouble);
   const std::string& url() const { return url_; }
+  /// Why the last request brought nothing.
+  Failure failure() const { return failure_; }
   bool answered() const { return answered_; }  // the last request got an answer, whatever status
 
  private:
   std::string url_;
   http::Client client_;
+  Failure failure_ = Failure::kAbsent;
   bool answered_ = false;
 };
 
@@ -44,6 +47,7 @@ struct OllamaPlaces {
   std::filesystem::path log;                 // server.log; need not exist
   std::filesystem::path models;              // the store, to name a runner's model
   std::filesystem::path process_root = "/";  // of /proc, to find runners
+  std::string unit;                          // systemd's service whose journal it is; "": none
 };
 OllamaPlaces ollama_places();
 

@@ -25,6 +25,7 @@ class ToolkitSource : public Source {
     if (text && !has_metric(metrics, "toolkit_build_info"))
       state.trouble = "/metrics does not answer as mlx-toolkit serve does";
     if (!has_metric(metrics, "toolkit_build_info")) {
+      state.failure = text ? Failure::kForeign : probe_.failure();
       state.failures = ++failures_;
       return state;
     }

@@ -41,7 +41,11 @@ CoreFoundation::CoreFoundation() {
           find(library, type_of, "CFGetTypeID") &&
           find(library, dictionary_type, "CFDictionaryGetTypeID") &&
           find(library, string_type, "CFStringGetTypeID") &&
-          find(library, number_type, "CFNumberGetTypeID");
+          find(library, number_type, "CFNumberGetTypeID") &&
+          find(library, make_number, "CFNumberCreate") &&
+          find(library, make_dictionary, "CFDictionaryCreate") &&
+          find(library, key_calls, "kCFTypeDictionaryKeyCallBacks") &&
+          find(library, value_calls, "kCFTypeDictionaryValueCallBacks");
 }
 
 std::string CoreFoundation::text(CfObject string) const {
@@ -81,6 +85,16 @@ IoKit::IoKit() {
           find(library, name, "IORegistryEntryGetName") && find(library, open, "IOServiceOpen") &&
           find(library, close, "IOServiceClose") &&
           find(library, call, "IOConnectCallStructMethod");
+}
+
+IoHid::IoHid() {
+  void* library = framework("IOKit");
+  ready = find(library, client, "IOHIDEventSystemClientCreate") &&
+          find(library, set_matching, "IOHIDEventSystemClientSetMatching") &&
+          find(library, services, "IOHIDEventSystemClientCopyServices") &&
+          find(library, property, "IOHIDServiceClientCopyProperty") &&
+          find(library, event, "IOHIDServiceClientCopyEvent") &&
+          find(library, real, "IOHIDEventGetFloatValue");
 }
 
 IoReport::IoReport() {

@@ -30,6 +30,10 @@ struct CoreFoundation {
   unsigned long (*dictionary_type)() = nullptr;
   unsigned long (*string_type)() = nullptr;
   unsigned long (*number_type)() = nullptr;
+  CfObject (*make_number)(CfObject allocator, long type, const void*) = nullptr;
+  CfObject (*make_dictionary)(CfObject allocator, CfObject* keys, CfObject* values, long count,
+                              const void* key_calls, const void* value_calls) = nullptr;
+  const void *key_calls = nullptr, *value_calls = nullptr;  // of dictionaries of objects
   bool ready = false;
 
   std::string text(CfObject string) const;  // "" for none
@@ -50,6 +54,19 @@ struct IoKit {
   int (*close)(uint32_t connection) = nullptr;
   int (*call)(uint32_t connection, uint32_t selector, const void*, size_t, void*,
               size_t*) = nullptr;
+  bool ready = false;
+};
+
+/// IOKit's sensors of human interface devices, to which the chips' temperatures belong (its names
+/// as tools without root use them).
+struct IoHid {
+  IoHid();
+  CfObject (*client)(CfObject allocator) = nullptr;
+  int (*set_matching)(CfObject client, CfObject dictionary) = nullptr;
+  CfObject (*services)(CfObject client) = nullptr;
+  CfObject (*property)(CfObject service, CfObject key) = nullptr;
+  CfObject (*event)(CfObject service, int64_t type, int32_t, int64_t) = nullptr;
+  double (*real)(CfObject event, int32_t field) = nullptr;
   bool ready = false;
 };
 

@@ -100,6 +100,22 @@ bool is_cpu_temperature_key(const std::string& key) {
   return key.starts_with("Tp") || key.starts_with("Te") || key.starts_with("Tf");
 }
 
+TemperatureReading temperatures_of_hid(const std::vector<HidTemperature>& sensors) {
+  std::vector<double> gpu, cores, dies;
+  for (const HidTemperature& sensor : sensors) {
+    const std::string& name = sensor.name;
+    if (name.starts_with("GPU MTR"))
+      gpu.push_back(sensor.celsius);
+    else if (name.starts_with("pACC MTR") || name.starts_with("eACC MTR"))
+      cores.push_back(sensor.celsius);
+    else if (name.starts_with("PMU") && name.find(" tdie") != name.npos)
+      dies.push_back(sensor.celsius);
+  }
+  TemperatureReading reading{.gpu_c = mean_temperature(gpu), .cpu_c = mean_temperature(cores)};
+  if (!reading.cpu_c) reading.cpu_c = mean_temperature(dies);
+  return reading;
+}
+
 uint32_t smc_code(const std::string& key) {
   uint32_t code = 0;
   for (size_t at = 0; at < 4; ++at)

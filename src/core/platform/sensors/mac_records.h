@@ -43,6 +43,16 @@ bool is_gpu_temperature_key(const std::string& key);
 /// Keys of the processor cores' temperature: Tp.., Te.., on M3 and later the other Tf..
 bool is_cpu_temperature_key(const std::string& key);
 
+/// A temperature sensor of the HID registry: its name ("Product") and degrees Celsius.
+struct HidTemperature {
+  std::string name;
+  double celsius = 0;
+};
+/// Of the GPU ("GPU MTR Temp Sensor1") and the processor: its cores ("pACC MTR Temp Sensor0",
+/// "eACC ..."), where a chip names none the dies of the power manager ("PMU tdie1"). Batteries,
+/// flash memory and the ends of scales ("PMU tcal") are left out.
+TemperatureReading temperatures_of_hid(const std::vector<HidTemperature>& sensors);
+
 /// "PSTR" as SMC's 32-bit number, and back.
 uint32_t smc_code(const std::string& key);
 std::string smc_name(uint32_t code);

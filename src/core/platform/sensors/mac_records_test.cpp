@@ -64,6 +64,27 @@ TEST_CASE("keys of the SMC") {
   CHECK(!is_cpu_temperature_key("Tg0f"));
 }
 
+TEST_CASE("temperatures of the HID registry") {
+  const TemperatureReading named = temperatures_of_hid({{"pACC MTR Temp Sensor2", 52},
+                                                        {"eACC MTR Temp Sensor0", 48},
+                                                        {"GPU MTR Temp Sensor1", 44},
+                                                        {"GPU MTR Temp Sensor4", 46},
+                                                        {"SOC MTR Temp Sensor0", 70},
+                                                        {"PMU tdie1", 61},
+                                                        {"NAND CH0 temp", 35}});
+  CHECK(named.cpu_c == 50);
+  CHECK(named.gpu_c == 45);
+  const TemperatureReading unnamed = temperatures_of_hid({{"PMU tdie1", 50},
+                                                          {"PMU2 tdie4", 54},
+                                                          {"PMU tdie9", -20},
+                                                          {"PMU tcal", 51.85},
+                                                          {"PMU tdev1", 90},
+                                                          {"gas gauge battery", 30}});
+  CHECK(unnamed.cpu_c == 52);
+  CHECK(!unnamed.gpu_c);
+  CHECK(!temperatures_of_hid({}).cpu_c);
+}
+
 TEST_CASE("a mean of what sensors may really say") {
   CHECK(mean_temperature({0, 40, 50, 255, -3}) == 45);
   CHECK(!mean_temperature({0, 0}));

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/platform/hardware.h"
+#include "core/platform/sensors/hid_temperatures_macos.h"
 #include "core/platform/sensors/smc_macos.h"
 
 namespace toolkit::platform {
@@ -129,6 +130,11 @@ class MacSensors : public Sensors {
   TemperatureReading temperatures() override {
     TemperatureReading reading{.gpu_c = mean_of(smc_.gpu_keys()),
                                .cpu_c = mean_of(smc_.cpu_keys())};
+    if (!reading.gpu_c || !reading.cpu_c) {
+      const TemperatureReading other = temperatures_of_hid(hid_.read());
+      if (!reading.gpu_c) reading.gpu_c = other.gpu_c;
+      if (!reading.cpu_c) reading.cpu_c = other.cpu_c;
+    }
     if (!reading.gpu_c)
       for (const nlohmann::json& properties : accelerators(foundation_, kit_))
         if (!reading.gpu_c) reading.gpu_c = temperature_of_accelerator(properties);
@@ -177,8 +183,10 @@ class MacSensors : public Sensors {
   const CoreFoundation foundation_;
   const IoKit kit_;
   const IoReport report_;
+  const IoHid hid_library_;
   const std::string name_ = detect_hardware().gpu;
   const Smc smc_{kit_, "AppleSMCKeysEndpoint"};
+  const HidTemperatures hid_{foundation_, hid_library_};
   GpuReport gpu_{foundation_, report_};
   bool has_ticks_ = false;
   uint32_t all_ticks_ = 0, busy_ticks_ = 0;
