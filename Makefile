@@ -27,6 +27,7 @@ test: build
 
 test-interop: build
 	scripts/setup --ollama
+	scripts/setup --llama-server
 	scripts/setup --peers
 	ctest --preset $(PRESET) -L interop -j $(JOBS) --no-label-summary
 

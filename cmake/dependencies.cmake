@@ -14,9 +14,12 @@ else()
   find_package(CURL 7.88 REQUIRED)      # libcurl4-openssl-dev  / the system's
   find_package(SQLite3 3.40 REQUIRED)   # libsqlite3-dev        / the system's
   # Of the servers: mlx-cache alone is built without.
-  find_package(Boost 1.81 CONFIG)       # libboost1.81-dev      / boost
+  find_package(Boost 1.81 CONFIG QUIET) # libboost1.81-dev      / boost
   if(TOOLKIT_ENGINE AND NOT Boost_FOUND)
     message(FATAL_ERROR "Boost 1.81 or newer not found. Run `make setup` first.")
+  endif()
+  if(NOT Boost_FOUND)
+    message(STATUS "No Boost 1.81: without mlx-dash, whose proxy is a server")
   endif()
 endif()
 if(TOOLKIT_QT AND NOT TOOLKIT_CROSS_MACOS)

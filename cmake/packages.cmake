@@ -3,6 +3,8 @@ set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # only what is in the package has to 
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/linux/mlx-dash.desktop DESTINATION share/applications COMPONENT mlx_dash)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/linux/mlx-dash.svg DESTINATION share/icons/hicolor/scalable/apps
   COMPONENT mlx_dash)
+install(FILES ${CMAKE_SOURCE_DIR}/docs/man/mlx-dash.1 ${CMAKE_SOURCE_DIR}/docs/man/mlx-diag.1 DESTINATION share/man/man1
+  COMPONENT mlx_dash)
 
 set(CPACK_PACKAGE_NAME mlx-dash)
 set(CPACK_PACKAGE_VENDOR "EfficientAI-MLX-Toolkit")
