@@ -33,6 +33,9 @@ struct Widths {
   /// (what the projections read), rotated q and k, v, attention's output with its logsumexp, gate,
   /// up and their product.
   int64_t kept() const { return 4 * hidden + 2 * queries + 2 * keys + heads + 3 * middle; }
+  /// The same for the gradient of a length per output: what q, k, attention and the whole middle
+  /// put out (v, gate and up are kept anyway).
+  int64_t kept_outputs() const { return queries + keys + 2 * hidden; }
   /// Floats of one token that live for a moment while a layer runs backward: the gradients of what
   /// it kept, those of the residual stream once more.
   int64_t moving() const { return 3 * hidden + 2 * queries + 2 * keys + 3 * middle; }
@@ -50,7 +53,8 @@ MemoryPlan plan_memory(const models::DecoderConfig& model, const TrainingNeeds& 
   const int64_t layers = needs.trained_layers < 0 ? model.num_layers : needs.trained_layers;
   const int64_t branches =
       model.num_layers > 0 ? needs.branch_ranks / std::max<int64_t>(1, layers) : 0;
-  const int64_t layer = widths.kept() + branches;
+  const int64_t layer =
+      widths.kept() + (needs.learns_lengths ? widths.kept_outputs() : 0) + branches;
 
   MemoryPlan plan{.program = kProgram + kProgramPerToken * model.vocabulary_size,
                   .weights = needs.weight_bytes};
@@ -58,8 +62,7 @@ MemoryPlan plan_memory(const models::DecoderConfig& model, const TrainingNeeds& 
     plan.weights += scaled(static_cast<double>(needs.linear_elements) * kInt8Bytes);
   // Values of full fine-tuning are the weights themselves.
   plan.trained = scaled(static_cast<double>(needs.trained_elements) *
-                        ((needs.trains_weights ? 1 : 2) * kFloat + needs.optimizer_bytes)) +
-                 needs.shared_elements * kFloat;
+                        ((needs.trains_weights ? 1 : 2) * kFloat + needs.optimizer_bytes));
 
   // Between layers: the sum and what is to be added to it.
   const int64_t stream = 2 * widths.hidden;

@@ -18,11 +18,10 @@ struct TrainingNeeds {
   int64_t linear_elements = 0;
 
   int64_t trained_elements = 0;
-  /// Trained elements whose gradient is a sum of two: an embedding that is the head too.
-  int64_t shared_elements = 0;
   bool trains_weights = false;  // full fine-tuning: the weights themselves, no branches
   int trained_layers = -1;      // the last N, below which nothing is kept; -1: all
   int64_t branch_ranks = 0;     // ranks of all branches added up
+  bool learns_lengths = false;  // DoRA: what its layers put out is kept for the gradient
   double optimizer_bytes = 8;   // per trained element; AdamW: two f32 moments
 
   int64_t places = 0;      // tokens of a batch, padding included

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -323,6 +324,20 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal(config), "no usable row"));
     config.data = (scratch.folder / "nowhere").string();
     CHECK(contains(refusal(config), "nowhere"));
+  }
+
+  TEST_CASE("answers of a single token are told") {
+    const Scratch scratch;
+    const auto tells = [&](const std::string& answer) {
+      std::ofstream(scratch.folder / "data/train.jsonl")
+          << R"({"prompt": "One", "completion": ")" << answer << "\"}\n";
+      const std::vector<std::string> notes = prepare(scratch.config()).notes;
+      return std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+        return note.find("single token") != std::string::npos;
+      });
+    };
+    CHECK(tells("A"));
+    CHECK_FALSE(tells("Aquamarine"));
   }
 
   TEST_CASE("an output folder that cannot be made is found out before the model loads") {

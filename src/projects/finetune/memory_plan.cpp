@@ -64,8 +64,6 @@ void add_weights(const Config& config, const PlanInput& input, engine::TrainingN
     needs.weight_bytes += loaded_bytes(parameter, form, packing, learns);
     if (parameter.kind == Kind::kMatrix) needs.linear_elements += elements;
     if (learns) needs.trained_elements += elements;
-    if (learns && parameter.kind == Kind::kEmbedding && model.tied_embeddings)
-      needs.shared_elements += elements;
   }
   if (model.tied_embeddings)
     needs.linear_elements += int64_t{model.vocabulary_size} * model.hidden_size;
@@ -92,6 +90,7 @@ engine::TrainingNeeds training_needs(const Config& config, const PlanInput& inpu
       false);
   engine::TrainingNeeds needs{.trains_weights = config.method == "full",
                               .trained_layers = config.layers,
+                              .learns_lengths = config.method == "dora",
                               .optimizer_bytes = state_bytes(config),
                               .places = batches.shape().tokens(),
                               .supervised = batches.supervised_tokens() / batches.per_epoch(),

@@ -9,6 +9,7 @@
 #include "engine/train/default_learning_rate.h"
 #include "projects/finetune/automatic.h"
 #include "projects/finetune/data_sets.h"
+#include "projects/finetune/objective.h"
 
 namespace toolkit::finetune {
 
@@ -39,6 +40,17 @@ void note_rows(const TokenizedSet& set, const std::string& name, size_t rows, Pr
                                     set.unsupervised, rows, name));
 }
 
+void note_short_answers(const data::SampleSet& train, Prepared& run) {
+  constexpr int kTokenAndEnd = 2;
+  const bool all = std::all_of(train.begin(), train.end(), [](const data::SampleView& sample) {
+    return sample.supervised_count() <= kTokenAndEnd;
+  });
+  if (all && !learns_from_pairs(run.config))
+    run.notes.emplace_back(
+        "every answer of the training rows is a single token: the model learns which one to "
+        "choose, not how to write");
+}
+
 void make_tokens(Prepared& run, bool quiet) {
   const auto set_of = [&](const data::RowSet& rows, const std::string& name) {
     const TokenizedSet set = tokenize(rows, name, run.opened.model, run.config, quiet);
@@ -51,6 +63,7 @@ void make_tokens(Prepared& run, bool quiet) {
     run.notes.push_back(
         fmt::format("{} rows that cannot be used were left out", run.splits.bad.size()));
   run.train = set_of(run.splits.train, "training");
+  note_short_answers(run.train, run);
   run.valid = set_of(run.splits.valid, "validation");
 }
 
