@@ -58,7 +58,7 @@ class LlamaServer:
 def by_slots(dash: Dash, server: LlamaServer) -> None:
     watch = dash.watch()
     watch.wait_for("idle")
-    question = Question(server.url, "", 500, "openai")
+    question = Question(server.url, "", 800, "openai")
     watch.wait_for(" live ")
     while question.is_alive():
         running = dash.json("status")["running"]

@@ -26,7 +26,7 @@ def by_slots(dash: Dash, ollama: Ollama) -> None:
     ask(ollama.host, 4).wait()  # loads the model
     watch = dash.watch()
     watch.wait_for("idle")
-    question = ask(ollama.host, 400)
+    question = ask(ollama.host, 800)
     watch.wait_for(" live ")
     while question.is_alive():
         seen = dash.json("status")
