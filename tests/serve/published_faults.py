@@ -42,14 +42,14 @@ class Faults:
         """A path from a client opens no file."""
         digests = ["sha256:../../x", "sha256-" + "a" * 63, "sha256:" + "A" * 64, "../../../etc/passwd", "%2e%2e%2fserve.db"]
         for digest in digests:
-            self.refused("CVE-2024-37032 (Ollama): a digest that is a path", "POST", "/api/blobs/" + digest, among=[400, 404, 501])
+            self.refused("CVE-2024-37032 (Ollama): a digest that is a path", "POST", "/api/blobs/" + digest, among=[400, 403, 404])
         for name in ("../../x", "/etc/passwd", self.secret, "file://" + self.secret, "ollama://../../x", "hf://../../x", "..\\..\\x",
                      "C:\\windows\\x", "\\\\?\\x", "//host/x", "/dev/random", "/proc/self/mem", str(pathlib.Path(self.secret).parent)):
             for path, body in (("/api/show", {"model": name}), ("/v1/chat/completions", CHAT | {"model": name}),
                                ("/v1/embeddings", {"model": name, "input": "x"})):
                 self.refused("CVE-2024-39722, -39719 (Ollama), -2026-28414 (Gradio): a path as a model", "POST", path, body, among=[400, 404])
         self.refused("CVE-2024-45436 (Ollama): a model made of a client's files", "POST", "/api/create",
-                     {"model": "x", "files": {"../../x": "sha256:" + "0" * 64}, "modelfile": "FROM " + self.secret}, among=[501])
+                     {"model": "x", "files": {"../../x": "sha256:" + "0" * 64}, "modelfile": "FROM " + self.secret}, among=[403])
         there = self.refused("CVE-2024-39719 (Ollama): whether a file exists", "POST", "/api/show", {"model": self.secret})
         missing = self.refused("CVE-2024-39719 (Ollama): whether a file exists", "POST", "/api/show", {"model": self.secret + "x"})
         check(there.replace(self.secret, "") == missing.replace(self.secret + "x", ""), "the same answer for a file that is there")

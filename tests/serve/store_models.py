@@ -70,9 +70,9 @@ def python_client(server: Served, sources: Sources) -> None:
             (lambda: client.pull("registry.example:5000/library/x"), 403, "does not pull from"),
             (lambda: client.pull(f"{sources.host}/library/none"), 404, "none"),
             (lambda: client.pull("hf.co/org/none"), 404, "none"),
-            (lambda: client.copy("hf.co/org/tiny-llama", "mine"), 501, "makes and sends no models"),
-            (lambda: client.create(model="mine", from_="hf.co/org/tiny-llama"), 501, "makes and sends no models"),
-            (lambda: client.push("mine"), 501, "makes and sends no models"),
+            (lambda: client.copy("hf.co/org/tiny-llama", "mine"), 403, "makes and sends no models"),
+            (lambda: client.create(model="mine", from_="hf.co/org/tiny-llama"), 403, "makes and sends no models"),
+            (lambda: client.push("mine"), 403, "makes and sends no models"),
             (lambda: client.delete("none"), 404, "not found")):
         try:
             call()

@@ -142,7 +142,7 @@ void remove(const Call& call) {
 
 /// What Ollama makes of models it has: here a model is what its folder or file is.
 void refuse_making(const Call& call) {
-  throw ApiError(501, fmt::format("{}: this server makes and sends no models: an adapter becomes "
+  throw ApiError(403, fmt::format("{}: this server makes and sends no models: an adapter becomes "
                                   "one by --adapter name=folder or by a fine-tuning job",
                                   call.request().path));
 }

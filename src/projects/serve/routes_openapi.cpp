@@ -179,7 +179,7 @@ Json responses() {
   Json all = {{"200", {{"description", "the answer"}}}};
   const Json error = {{"description", "why not"}, {"content", json_content("Error")}};
   for (const char* status : {"400", "401", "403", "404", "405", "408", "413", "415", "429", "431",
-                             "500", "501", "502", "503", "507"})
+                             "500", "502", "503", "507"})
     all[status] = error;
   return all;
 }
