@@ -40,7 +40,17 @@ extern NSApplication* NSApp;
 - (void)addItem:(NSMenuItem*)item;
 @end
 
+@interface NSWindow : NSObject
+@property(readonly) NSRect frame;
+@end
+
+@interface NSScreen : NSObject
+@property(class, readonly, copy) NSArray<NSScreen*>* screens;
+@property(readonly) NSRect frame;
+@end
+
 @interface NSStatusBarButton : NSObject
+@property(readonly) NSWindow* window;
 @property(copy) NSString* title;
 @property(copy) NSString* toolTip;
 @property(strong) NSImage* image;

@@ -7,6 +7,17 @@ typedef long NSInteger;
 typedef unsigned long NSUInteger;
 typedef double CGFloat;
 
+typedef struct {
+  CGFloat x, y;
+} NSPoint;
+typedef struct {
+  CGFloat width, height;
+} NSSize;
+typedef struct {
+  NSPoint origin;
+  NSSize size;
+} NSRect;
+
 __attribute__((objc_root_class))
 @interface NSObject
 + (instancetype)alloc;
@@ -19,6 +30,10 @@ __attribute__((objc_root_class))
 @end
 
 @interface NSConstantString : NSString
+@end
+
+@interface NSArray<Element> : NSObject
+@property(readonly) Element firstObject;
 @end
 
 @interface NSError : NSObject

@@ -3,6 +3,7 @@
 #include <QApplication>
 #include <QDir>
 #include <QMetaObject>
+#include <QScreen>
 #include <QTimer>
 #include <chrono>
 
@@ -116,7 +117,14 @@ void DashApplication::look_at_cache() {
 
 void DashApplication::toggle_panel() {
   panel_->setVisible(!panel_->isVisible());
-  if (panel_->isVisible()) panel_->raise();
+  if (!panel_->isVisible()) return;
+  if (const auto place = tray_ ? tray_->place() : std::nullopt) {
+    const QRect item(place->x, place->y, place->width, place->height);
+    const QScreen* screen = QApplication::screenAt(item.center());
+    if (screen) panel_->move(beside_item(item, panel_->frameSize(), screen->availableGeometry()));
+  }
+  panel_->raise();
+  panel_->activateWindow();
 }
 
 template <class Window, class Make>

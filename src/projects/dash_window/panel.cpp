@@ -48,6 +48,14 @@ QString shown_or_unknown(const std::optional<double>& value, const QString& unit
   return value ? QString::number(*value, 'f', digits) + " " + unit : QString(kUnknown);
 }
 
+QPoint beside_item(const QRect& item, const QSize& window, const QRect& screen) {
+  const bool bar_is_above = item.center().y() < screen.center().y();
+  const int x = item.center().x() - window.width() / 2;
+  const int y = bar_is_above ? item.bottom() + 1 : item.top() - window.height();
+  return {std::clamp(x, screen.left(), std::max(screen.left(), screen.right() - window.width())),
+          std::clamp(y, screen.top(), std::max(screen.top(), screen.bottom() - window.height()))};
+}
+
 Panel::Panel(const Theme& theme, const Preferences& preferences, const Actions& actions)
     : theme_(theme), preferences_(preferences) {
   setWindowTitle("mlx-dash");

@@ -44,6 +44,10 @@ class Panel : public QWidget {
   Sparkline* sparkline_;
 };
 
+/// Where a window of that size opens for an item of a tray or menu bar: below it, above it where
+/// the bar is at the lower edge, always on the screen.
+QPoint beside_item(const QRect& item, const QSize& window, const QRect& screen);
+
 /// "GPU 87 %" and the like for people; "unknown" where nothing is told.
 QString shown_or_unknown(const std::optional<double>& value, const QString& unit, int digits = 0);
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/monitor/snapshot.h"
@@ -18,6 +19,11 @@ class TrayItem {
   };
   virtual ~TrayItem() = default;
   virtual void show(const monitor::Snapshot& snapshot) = 0;
+  /// Where it is, in pixels of the desktop from its upper left; empty where that is not told.
+  struct Place {
+    int x = 0, y = 0, width = 0, height = 0;
+  };
+  virtual std::optional<Place> place() const = 0;
   /// A notification of the desktop.
   virtual void notify(const std::string& words, bool is_warning) = 0;
 };

@@ -39,6 +39,12 @@ class QtTrayItem : public TrayItem {
     icon_.setToolTip(QString::fromStdString(text.tool_tip));
   }
 
+  std::optional<Place> place() const override {
+    const QRect place = icon_.geometry();
+    if (place.isEmpty()) return std::nullopt;
+    return Place{place.x(), place.y(), place.width(), place.height()};
+  }
+
   void notify(const std::string& words, bool is_warning) override {
     icon_.showMessage("mlx-dash", QString::fromStdString(words),
                       is_warning ? QSystemTrayIcon::Warning : QSystemTrayIcon::Information,

@@ -82,6 +82,15 @@ class StatusItem : public TrayItem {
     button.toolTip = text(now.tool_tip);
   }
 
+  std::optional<Place> place() const override {
+    const NSRect frame = clicks_.item.button.window.frame;
+    // AppKit counts from the lower left of the first screen.
+    const CGFloat height = NSScreen.screens.firstObject.frame.size.height;
+    return Place{static_cast<int>(frame.origin.x),
+                 static_cast<int>(height - frame.origin.y - frame.size.height),
+                 static_cast<int>(frame.size.width), static_cast<int>(frame.size.height)};
+  }
+
   void notify(const std::string& words, bool is_warning) override {
     // Programs outside a bundle have no notifications.
     if (!NSBundle.mainBundle.bundleIdentifier) return;

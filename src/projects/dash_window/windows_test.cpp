@@ -362,6 +362,13 @@ TEST_CASE("what a menu bar says: a text while something runs and else a symbol")
   CHECK(tray_text({}) == TrayText{"", "xmark.circle", "off"});
 }
 
+TEST_CASE("the panel opens at the tray item and stays on the screen") {
+  const QRect screen(0, 0, 1000, 800);
+  CHECK(beside_item({500, 0, 20, 20}, {300, 400}, screen) == QPoint(359, 20));
+  CHECK(beside_item({980, 780, 20, 20}, {300, 400}, screen) == QPoint(699, 380));
+  CHECK(beside_item({0, 0, 20, 20}, {2000, 400}, screen) == QPoint(0, 20));
+}
+
 TEST_CASE("the application with a tray item: hidden, opened by a click, warnings notified") {
   Home home;
   struct Told {
@@ -372,6 +379,7 @@ TEST_CASE("the application with a tray item: hidden, opened by a click, warnings
   struct Recorded : TrayItem {
     explicit Recorded(Told& all) : told(all) {}
     void show(const monitor::Snapshot&) override { ++told.shown; }
+    std::optional<Place> place() const override { return Place{30, 0, 20, 20}; }
     void notify(const std::string& words, bool) override { told.words.push_back(words); }
     Told& told;
   };
