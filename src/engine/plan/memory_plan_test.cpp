@@ -126,6 +126,15 @@ TEST_SUITE("unit") {
     CHECK(plan.weights == 1000);
   }
 
+  TEST_CASE("what layers put out is kept where a length per output learns") {
+    TrainingNeeds needs{.branch_ranks = kRankOfLayer * 8 * 30, .places = 1000};
+    const int64_t lora = plan_memory(smollm2(), needs).activations;
+    needs.learns_lengths = true;
+    const int64_t outputs = 576 + 192 + 2 * 576;  // of q, k, attention and the middle
+    CHECK(static_cast<double>(plan_memory(smollm2(), needs).activations - lora) ==
+          doctest::Approx(0.92 * 4 * 1000 * 30 * outputs));
+  }
+
   TEST_CASE("full fine-tuning holds values only once") {
     TrainingNeeds needs{.weight_bytes = 4000, .trained_elements = 1000, .places = 64};
     const int64_t branches = plan_memory(smollm2(), needs).trained;

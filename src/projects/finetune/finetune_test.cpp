@@ -276,7 +276,7 @@ TEST_SUITE("unit") {
   TEST_CASE("impossible inputs are refused with what would work") {
     const Scratch scratch;
     Config config = scratch.config();
-    config.rank = 0;
+    config.rank = 64;
     CHECK(contains(refusal(config), "rank"));
     config = scratch.config();
     config.layers = 0;
@@ -324,6 +324,17 @@ TEST_SUITE("unit") {
     CHECK(contains(refusal(config), "no usable row"));
     config.data = (scratch.folder / "nowhere").string();
     CHECK(contains(refusal(config), "nowhere"));
+  }
+
+  TEST_CASE("a rank that is chosen fits the model's narrowest matrix") {
+    const Scratch scratch;
+    Config config = scratch.config();
+    config.rank = kAuto;
+    config.steps = 1;
+    TestLog log;
+    const int rank = run(config, log, true).rank;
+    CHECK(rank >= 4);
+    CHECK(rank <= 16);  // keys and values are 16 wide
   }
 
   TEST_CASE("answers of a single token are told") {

@@ -67,9 +67,19 @@ void make_tokens(Prepared& run, bool quiet) {
   run.valid = set_of(run.splits.valid, "validation");
 }
 
+/// The highest of kMostRank, kMostRank / 2, ... that every matrix of the layers can have.
+int widest_rank(const PlanInput& input) {
+  int rank = kMostRank;
+  for (const models::ModelParameter& parameter : input.blank.parameters())
+    if (parameter.kind == models::ModelParameter::Kind::kMatrix && parameter.layer >= 0)
+      while (rank > 1 && rank > std::min(parameter.shape.front(), parameter.shape.back()))
+        rank /= 2;
+  return rank;
+}
+
 /// The highest rank for which nothing else has to change; else the lowest.
 MemoryChoice choose_with_rank(Config config, const PlanInput& input, int64_t limit) {
-  for (config.rank = kMostRank; config.rank > kLeastRank; config.rank /= 2) {
+  for (config.rank = widest_rank(input); config.rank > kLeastRank; config.rank /= 2) {
     const int64_t planned =
         plan_memory(input.blank.config(), training_needs(config, input)).total();
     if (limit <= 0 || planned <= limit) break;
