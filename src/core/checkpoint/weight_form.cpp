@@ -2,6 +2,18 @@
 
 namespace toolkit::checkpoint {
 
+int64_t WeightForm::elements() const {
+  int64_t count = 1;
+  for (const auto size : shape) count *= size;
+  return count;
+}
+
+int64_t WeightForm::bytes() const {
+  const auto value = static_cast<int64_t>(dtype.size());
+  if (!packed()) return elements() * value;
+  return elements() * bits / 8 + elements() / group_size * 2 * value;
+}
+
 WeightForm form_of(const tensor::Weight& weight) {
   if (!weight.quantized()) return {.shape = weight.data.shape(), .dtype = weight.data.dtype()};
   return {.shape = {weight.rows(), weight.columns()},

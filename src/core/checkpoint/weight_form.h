@@ -23,6 +23,9 @@ struct WeightForm {
   std::optional<uint32_t> block_type = std::nullopt;
 
   bool packed() const { return bits > 0; }
+  int64_t elements() const;
+  /// In memory as it was loaded: packed values with a scale and a bias for each group.
+  int64_t bytes() const;
 };
 
 /// What some ModelFiles know besides, from their headers.

@@ -23,28 +23,16 @@ double state_bytes(const Config& config) {
   return 8;
 }
 
-int64_t elements_of(const mx::Shape& shape) {
-  int64_t count = 1;
-  for (const auto size : shape) count *= size;
-  return count;
-}
-
-int64_t packed_bytes(int64_t elements, int bits, int group, mx::Dtype scales) {
-  return elements * bits / 8 + elements / group * 2 * static_cast<int64_t>(scales.size());
-}
-
 /// Bytes of one array of the model once it is loaded.
 int64_t loaded_bytes(const models::ModelParameter& parameter, const checkpoint::WeightForm& form,
                      const models::BasePacking& packing, bool trained) {
   using Kind = models::ModelParameter::Kind;
-  const int64_t elements = elements_of(parameter.shape);
   if (trained || parameter.kind == Kind::kNorm || parameter.kind == Kind::kBias)
-    return elements * kFloat;
-  if (form.packed()) return packed_bytes(elements, form.bits, form.group_size, form.dtype);
-  const bool packs = packing.bits > 0 && parameter.kind == Kind::kMatrix && parameter.layer >= 0 &&
-                     parameter.shape.back() % packing.group_size == 0;
-  if (packs) return packed_bytes(elements, packing.bits, packing.group_size, form.dtype);
-  return elements * static_cast<int64_t>(form.dtype.size());
+    return form.elements() * kFloat;
+  const bool packs = !form.packed() && packing.bits > 0 && parameter.kind == Kind::kMatrix &&
+                     parameter.layer >= 0 && parameter.shape.back() % packing.group_size == 0;
+  if (!packs) return form.bytes();
+  return checkpoint::WeightForm{form.shape, form.dtype, packing.bits, packing.group_size}.bytes();
 }
 
 void add_weights(const Config& config, const PlanInput& input, engine::TrainingNeeds& needs) {
@@ -59,7 +47,7 @@ void add_weights(const Config& config, const PlanInput& input, engine::TrainingN
         found != input.stored.end()
             ? found->second
             : checkpoint::WeightForm{.shape = parameter.shape, .dtype = mx::float32};
-    const int64_t elements = elements_of(parameter.shape);
+    const int64_t elements = form.elements();
     const bool learns = trained.contains(parameter.name);
     needs.weight_bytes += loaded_bytes(parameter, form, packing, learns);
     if (parameter.kind == Kind::kMatrix) needs.linear_elements += elements;
