@@ -11,6 +11,7 @@
 #include "core/monitor/installed.h"
 #include "core/monitor/sources/ollama_answers.h"
 #include "projects/dash_window/card.h"
+#include "projects/dash_window/shown_values.h"
 #include "projects/dash_window/tables.h"
 
 namespace toolkit::dash {
@@ -33,16 +34,12 @@ std::optional<double> real(const Json& object, const char* key) {
 
 /// "911 ms", "3.54 s": two of them as "3.54 / 5.64 s".
 QString shown_time(const std::optional<double>& ms, const std::optional<double>& second = {}) {
-  if (!ms) return "unknown";
+  if (!ms) return kUnknown;
   const bool in_seconds = std::max(*ms, second.value_or(0)) >= 1000;
   const auto shown = [&](double value) {
     return in_seconds ? QString::number(value / 1000, 'f', 2) : QString::number(value, 'f', 0);
   };
   return shown(*ms) + (second ? " / " + shown(*second) : "") + (in_seconds ? " s" : " ms");
-}
-
-QString with_unit(const std::optional<double>& value, int digits, const QString& unit) {
-  return value ? QString::number(*value, 'f', digits) + " " + unit : QString("unknown");
 }
 
 void add_prompt(QTableWidget* table, const Json& prompt) {
@@ -74,13 +71,7 @@ BenchmarkWindow::BenchmarkWindow(const Theme& theme, const monitor::Preferences&
   prompts_ = make_table(
       {{"Prompt", Kind::kWideText}, {"Tokens"}, {"tok/s"}, {"First token, ms"}, {"Latency, ms"}},
       "prompts");
-  earlier_ = make_table({{"Run", Kind::kText},
-                         {"Model", Kind::kWideText},
-                         {"tok/s"},
-                         {"p50, ms"},
-                         {"p95, ms"},
-                         {"GB"}},
-                        "earlier");
+  earlier_ = make_benchmark_table("earlier");
   layout->addWidget(prompts_, 3);
   auto* title = make_label("", theme.faint);
   title->setText("Earlier runs");
@@ -240,11 +231,11 @@ void BenchmarkWindow::show_record(const monitor::BenchmarkRecord& record) {
       QString("%1 at %2, %3%4")
           .arg(text(record.model_name), text(record.server), local_time(record.ran_at_s),
                detail("total_s") ? QString(", in %1 s").arg(*detail("total_s"), 0, 'f', 1) : ""));
-  speed_->setText(with_unit(record.avg_tokens_per_sec, 1, "tok/s"));
+  speed_->setText(shown_or_unknown(record.avg_tokens_per_sec, "tok/s", 1));
   latency_->setText(shown_time(record.p50_latency_ms, record.p95_latency_ms));
   first_token_->setText(shown_time(detail("first_token_ms")));
-  memory_->setText(with_unit(record.peak_memory_gb, 2, "GB"));
-  energy_->setText(with_unit(detail("joules_per_token"), 2, "J/token"));
+  memory_->setText(shown_or_unknown(record.peak_memory_gb, "GB", 2));
+  energy_->setText(shown_or_unknown(detail("joules_per_token"), "J/token", 2));
   prompts_->setRowCount(0);
   if (!known || !details.contains("prompts") || !details["prompts"].is_array()) return;
   for (const Json& prompt : details["prompts"])
@@ -268,11 +259,7 @@ void BenchmarkWindow::show_earlier() {
   } catch (const Error& error) {
     summary_->setText(error.what());
   }
-  for (const auto& one : records_)
-    add_row(earlier_,
-            {local_time(one.ran_at_s), text(one.model_name), number_or_dash(one.avg_tokens_per_sec),
-             number_or_dash(one.p50_latency_ms, 0), number_or_dash(one.p95_latency_ms, 0),
-             number_or_dash(one.peak_memory_gb, 2)});
+  for (const monitor::BenchmarkRecord& one : records_) add_benchmark(earlier_, one);
 }
 
 }  // namespace toolkit::dash

@@ -15,7 +15,6 @@
 #include "projects/dash_window/theme.h"
 
 class QHBoxLayout;
-class QVBoxLayout;
 
 namespace toolkit::dash {
 

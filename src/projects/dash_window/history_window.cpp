@@ -25,6 +25,7 @@
 #include "core/files/disk_space.h"
 #include "core/model_store/utc_time.h"
 #include "core/monitor/history/export.h"
+#include "projects/dash_window/shown_values.h"
 #include "projects/dash_window/tables.h"
 
 namespace toolkit::dash {
@@ -194,13 +195,7 @@ HistoryWindow::HistoryWindow(const Theme& theme, std::filesystem::path file)
                           {"tok/s"},
                           {"GB"}},
                          "sessions");
-  benchmarks_ = make_table({{"Run", Kind::kText},
-                            {"Model", Kind::kWideText},
-                            {"tok/s"},
-                            {"p50, ms"},
-                            {"p95, ms"},
-                            {"GB"}},
-                           "benchmarks");
+  benchmarks_ = make_benchmark_table("benchmarks");
   tabs->addTab(models_, "Models");
   tabs->addTab(sessions_, "Sessions");
   tabs->addTab(benchmarks_, "Benchmarks");
@@ -284,11 +279,7 @@ void HistoryWindow::show_tables(const History& history, int64_t from_s, int64_t 
             {local_time(one.started_at_s), duration(one.ended_at_s - one.started_at_s),
              QString::fromStdString(one.model_name), QString::number(one.total_tokens),
              number_or_dash(one.avg_tokens_per_sec), number_or_dash(one.peak_memory_gb, 2)});
-  for (const auto& one : history.benchmarks())
-    add_row(benchmarks_,
-            {local_time(one.ran_at_s), QString::fromStdString(one.model_name),
-             number_or_dash(one.avg_tokens_per_sec), number_or_dash(one.p50_latency_ms, 0),
-             number_or_dash(one.p95_latency_ms, 0), number_or_dash(one.peak_memory_gb, 2)});
+  for (const auto& one : history.benchmarks()) add_benchmark(benchmarks_, one);
 }
 
 bool HistoryWindow::export_to(const QString& file) {

@@ -6,6 +6,7 @@
 
 #include "core/files/disk_space.h"
 #include "core/monitor/messages.h"
+#include "projects/dash_window/shown_values.h"
 
 namespace toolkit::dash {
 
@@ -13,7 +14,6 @@ namespace {
 
 using namespace monitor;
 
-constexpr const char* kUnknown = "unknown";
 constexpr int kWidth = 380, kMargin = 12;
 
 QString text(const std::string& utf8) {
@@ -43,10 +43,6 @@ QString quality_text(const Snapshot& snapshot) {
 }
 
 }  // namespace
-
-QString shown_or_unknown(const std::optional<double>& value, const QString& unit, int digits) {
-  return value ? QString::number(*value, 'f', digits) + " " + unit : QString(kUnknown);
-}
 
 QPoint beside_item(const QRect& item, const QSize& window, const QRect& screen) {
   const bool bar_is_above = item.center().y() < screen.center().y();

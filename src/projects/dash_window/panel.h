@@ -48,7 +48,4 @@ class Panel : public QWidget {
 /// the bar is at the lower edge, always on the screen.
 QPoint beside_item(const QRect& item, const QSize& window, const QRect& screen);
 
-/// "GPU 87 %" and the like for people; "unknown" where nothing is told.
-QString shown_or_unknown(const std::optional<double>& value, const QString& unit, int digits = 0);
-
 }  // namespace toolkit::dash

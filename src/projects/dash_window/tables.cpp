@@ -1,7 +1,8 @@
 #include "projects/dash_window/tables.h"
 
-#include <QDateTime>
 #include <QHeaderView>
+
+#include "projects/dash_window/shown_values.h"
 
 namespace toolkit::dash {
 
@@ -59,19 +60,21 @@ void add_row(QTableWidget* table, const QStringList& cells) {
   }
 }
 
-QString number_or_dash(const std::optional<double>& value, int digits) {
-  return value ? QString::number(*value, 'f', digits) : QString(QChar(0x2013));
+QTableWidget* make_benchmark_table(const char* object_name) {
+  using Kind = Column::Kind;
+  return make_table({{"Run", Kind::kText},
+                     {"Model", Kind::kWideText},
+                     {"tok/s"},
+                     {"p50, ms"},
+                     {"p95, ms"},
+                     {"GB"}},
+                    object_name);
 }
 
-QString local_time(int64_t seconds) {
-  return QDateTime::fromSecsSinceEpoch(seconds).toString("yyyy-MM-dd HH:mm");
-}
-
-QString duration(int64_t seconds) {
-  return QString("%1:%2:%3")
-      .arg(seconds / 3600)
-      .arg(seconds / 60 % 60, 2, 10, QChar('0'))
-      .arg(seconds % 60, 2, 10, QChar('0'));
+void add_benchmark(QTableWidget* table, const monitor::BenchmarkRecord& run) {
+  add_row(table, {local_time(run.ran_at_s), QString::fromStdString(run.model_name),
+                  number_or_dash(run.avg_tokens_per_sec), number_or_dash(run.p50_latency_ms, 0),
+                  number_or_dash(run.p95_latency_ms, 0), number_or_dash(run.peak_memory_gb, 2)});
 }
 
 }  // namespace toolkit::dash

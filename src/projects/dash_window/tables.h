@@ -1,8 +1,9 @@
 #pragma once
 
 #include <QTableWidget>
-#include <optional>
 #include <vector>
+
+#include "core/monitor/history/history.h"
 
 namespace toolkit::dash {
 
@@ -17,11 +18,8 @@ struct Column {
 QTableWidget* make_table(const std::vector<Column>& columns, const char* object_name);
 void add_row(QTableWidget* table, const QStringList& cells);
 
-/// "41.3"; a dash where nothing is known.
-QString number_or_dash(const std::optional<double>& value, int digits = 1);
-/// "2026-11-27 14:05" on this machine's clock.
-QString local_time(int64_t seconds);
-/// "1:05:09".
-QString duration(int64_t seconds);
+/// One for runs of the benchmark, and a run in it.
+QTableWidget* make_benchmark_table(const char* object_name);
+void add_benchmark(QTableWidget* table, const monitor::BenchmarkRecord& run);
 
 }  // namespace toolkit::dash
