@@ -2,7 +2,7 @@
 """Minutes of mixed load with flat memory: chats, completions, embeddings, streams cut off, bad requests, adapters, models
 that come and go, files. Prints the memory every minute; meant for a build with the address sanitizer.
 
-    tests/serve/endurance.py build/asan-ubsan/bin/mlx-toolkit --minutes 30
+    python3 tests/serve/endurance.py build/asan-ubsan/bin/mlx-toolkit --minutes 30
 
 After the warm-up (a fifth of the time) the memory may grow by --growth-mb at most: the highest of the last fifth is
 compared with the highest of the fifth after the warm-up, so that what comes and goes counts once in both."""

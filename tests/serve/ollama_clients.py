@@ -3,10 +3,9 @@
 
 import json
 import os
-import subprocess
 import sys
 
-from served import Served, check, enter_clients, find_ollama, has_encoder, has_sample, skip
+from served import Served, check, enter_clients, find_ollama, has_encoder, has_sample, ollama_program, skip
 
 enter_clients("ollama")
 import ollama  # noqa: E402
@@ -42,14 +41,7 @@ def python_client(url: str) -> None:
 
 
 def program(binary: str, server: Served) -> None:
-    environment = server.environment | {"OLLAMA_HOST": server.url, "HOME": str(server.folder)}
-
-    def run(*words: str, status: int = 0) -> str:
-        done = subprocess.run([binary, *words], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              timeout=120)
-        check(done.returncode == status, f"ollama {' '.join(words)}")
-        return done.stdout + done.stderr
-
+    run = ollama_program(binary, server)
     check(NAME in run("list"), "ollama list shows the model")
     check(run("run", NAME, "Say one word.").strip() != "", "ollama run answers")
     check("llama" in run("show", NAME), "ollama show describes it")

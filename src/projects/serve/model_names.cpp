@@ -16,15 +16,9 @@ namespace toolkit::serve {
 
 namespace {
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
 /// What Ollama allows in a model's name; other characters become '-'.
 std::string plain(std::string text) {
-  text = lower(std::move(text));
+  text = lower_case(std::move(text));
   for (char& c : text)
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
       c = '-';
@@ -44,6 +38,25 @@ std::string with_tag(const std::string& name) {
 }
 
 }  // namespace
+
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+std::optional<HubReference> hub_reference(const std::string& name) {
+  for (const std::string host : {"hf.co/", "huggingface.co/"}) {
+    if (!name.starts_with(host)) continue;
+    HubReference reference{.repository = name.substr(host.size())};
+    if (const size_t colon = reference.repository.rfind(':'); colon != std::string::npos) {
+      reference.tag = reference.repository.substr(colon + 1);
+      reference.repository.resize(colon);
+    }
+    return reference;
+  }
+  return std::nullopt;
+}
 
 std::string ollama_name_of(const std::string& name) {
   if (name.starts_with("sample://")) {
@@ -129,18 +142,13 @@ ServedModel ModelNames::find(const std::string& name) const {
   const std::vector<ServedModel> all = list();
   for (const ServedModel& model : all)
     if (model.name == name) return model;
-  const std::string folded = with_tag(lower(name));
+  const std::string folded = with_tag(lower_case(name));
   for (const ServedModel& model : all)
-    if (lower(model.ollama_name) == folded) return model;
+    if (lower_case(model.ollama_name) == folded) return model;
   // Of a repository of the hub only one of its files is here, whatever the tag says.
-  for (const char* host : {"hf.co/", "huggingface.co/"})
-    if (folded.starts_with(host)) {
-      const std::string repository =
-          "hf://" +
-          folded.substr(std::string(host).size(), folded.rfind(':') - std::string(host).size());
-      for (const ServedModel& model : all)
-        if (lower(model.name) == repository) return model;
-    }
+  if (const auto hub = hub_reference(folded))
+    for (const ServedModel& model : all)
+      if (lower_case(model.name) == "hf://" + hub->repository) return model;
   std::string there;
   for (const ServedModel& model : all)
     if (there.size() < 300) there += (there.empty() ? "" : ", ") + model.name;

@@ -25,6 +25,17 @@ struct ServedModel {
 /// "ft-a-b:latest".
 std::string ollama_name_of(const std::string& name);
 
+/// "hf.co/org/model:Q4_K_M", as Ollama names what lies on Hugging Face's hub, taken apart.
+struct HubReference {
+  std::string repository;      // "org/model"
+  std::string tag = "latest";  // "Q4_K_M"
+};
+/// Empty for names of another kind.
+std::optional<HubReference> hub_reference(const std::string& name);
+
+/// ASCII letters, as names are compared.
+std::string lower_case(std::string text);
+
 /// Which models there are: those given at the start, samples, the store of mlx-cache, adapters and
 /// what was fine-tuned here. A path from a client is no name: only what is listed is opened. Safe
 /// from several threads.

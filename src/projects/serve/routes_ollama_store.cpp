@@ -18,11 +18,6 @@ namespace {
 
 namespace store = model_store;
 
-std::string lower_case(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 /// What is to be pulled: a model, and of a Hugging Face repository the files that match.
 struct Pulled {
   store::ModelName name;
@@ -34,19 +29,13 @@ struct Pulled {
 /// server about the network.
 Pulled pulled_name(const Config& config, std::string name) {
   std::vector<std::string> allow;
-  for (const std::string host : {"hf.co/", "huggingface.co/"})
-    if (name.starts_with(host)) {
-      name = name.substr(host.size());
-      if (const size_t colon = name.rfind(':'); colon != std::string::npos) {
-        // Of repositories with a file for each quantization, as Ollama names them.
-        const std::string tag = name.substr(colon + 1);
-        if (tag != "latest")
-          allow = {"*" + tag + "*.gguf", "*" + lower_case(tag) + "*.gguf", "*.json", "*.jinja"};
-        name.resize(colon);
-      }
-      name = "hf://" + name;
-      break;
-    }
+  if (const auto hub = hub_reference(name)) {
+    // Of repositories with a file for each quantization, as Ollama names them.
+    if (hub->tag != "latest")
+      allow = {"*" + hub->tag + "*.gguf", "*" + lower_case(hub->tag) + "*.gguf", "*.json",
+               "*.jinja"};
+    name = "hf://" + hub->repository;
+  }
   if (name.find("://") == std::string::npos) name = "ollama://" + name;
   if (!name.starts_with("hf://") && !name.starts_with("ollama://"))
     throw ApiError(400, "'model': only models of a registry can be pulled", "model");
