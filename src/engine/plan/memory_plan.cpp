@@ -2,19 +2,18 @@
 
 #include <algorithm>
 
+#include "engine/plan/held_bytes.h"
+
 namespace toolkit::engine {
 
 namespace {
 
 constexpr int64_t kFloat = 4;
-// Code and libraries with MLX; tokenizer, template and rows, by the size of the vocabulary.
-constexpr int64_t kProgram = 36'000'000, kProgramPerToken = 700;
+constexpr int64_t kProgram = 36'000'000;  // code and libraries with MLX, rows
 // Fitted to measured peaks (memory_plan_test.cpp). Some of what is kept is gone when the peak
 // comes; MLX prepares about ten operations ahead, so the arrays of several moments live at once.
 constexpr double kKeptAtPeak = 0.92, kMomentsAtOnce = 4.75;
 constexpr int64_t kHeadChunk = 256;  // tokens; see tensor::CrossEntropyOptions
-// An int8 copy and the copy of its transpose: a byte each, and a scale for 64 of them.
-constexpr double kInt8Bytes = 2 * (1.0 + 4.0 / 64);
 
 int64_t scaled(double value) {
   return static_cast<int64_t>(value);
@@ -56,10 +55,10 @@ MemoryPlan plan_memory(const models::DecoderConfig& model, const TrainingNeeds& 
   const int64_t layer =
       widths.kept() + (needs.learns_lengths ? widths.kept_outputs() : 0) + branches;
 
-  MemoryPlan plan{.program = kProgram + kProgramPerToken * model.vocabulary_size,
+  MemoryPlan plan{.program = kProgram + kTokenizerBytesPerToken * model.vocabulary_size,
                   .weights = needs.weight_bytes};
   if (needs.compute == tensor::Compute::kInt8)
-    plan.weights += scaled(static_cast<double>(needs.linear_elements) * kInt8Bytes);
+    plan.weights += scaled(static_cast<double>(needs.linear_elements) * kInt8CopyBytes);
   // Values of full fine-tuning are the weights themselves.
   plan.trained = scaled(static_cast<double>(needs.trained_elements) *
                         ((needs.trains_weights ? 1 : 2) * kFloat + needs.optimizer_bytes));

@@ -1,22 +1,16 @@
 #include "engine/plan/serving_plan.h"
 
+#include "engine/plan/held_bytes.h"
+
 namespace toolkit::engine {
-
-namespace {
-
-// Tokens with their merges and a template, by the size of the vocabulary.
-constexpr int64_t kTokenizerPerToken = 700;
-// An int8 copy and the copy of its transpose: a byte each, and a scale for 64 of them.
-constexpr double kInt8Bytes = 2 * (1.0 + 4.0 / 64);
-
-}  // namespace
 
 ServingPlan plan_serving(models::Decoder& blank,
                          const std::map<std::string, checkpoint::WeightForm>& stored,
                          tensor::Compute compute, int64_t cache_bytes) {
   using Kind = models::ModelParameter::Kind;
   const models::DecoderConfig& model = blank.config();
-  ServingPlan plan{.tokenizer = kTokenizerPerToken * model.vocabulary_size, .cache = cache_bytes};
+  ServingPlan plan{.tokenizer = kTokenizerBytesPerToken * model.vocabulary_size,
+                   .cache = cache_bytes};
   for (const models::ModelParameter& parameter : blank.parameters()) {
     const auto found = stored.find(parameter.name);
     if (found == stored.end() || parameter.kind == Kind::kNorm || parameter.kind == Kind::kBias) {
@@ -27,7 +21,7 @@ ServingPlan plan_serving(models::Decoder& blank,
     const bool multiplied = parameter.kind == Kind::kMatrix || model.tied_embeddings;
     plan.weights += form.bytes();
     if (multiplied && compute == tensor::Compute::kInt8)
-      plan.weights += static_cast<int64_t>(static_cast<double>(form.elements()) * kInt8Bytes);
+      plan.weights += static_cast<int64_t>(static_cast<double>(form.elements()) * kInt8CopyBytes);
     if (multiplied && form.packed() && tensor::use_cpu_kernels()) plan.arranged += form.bytes();
   }
   return plan;

@@ -40,7 +40,6 @@ void add_weights(const Config& config, const PlanInput& input, engine::TrainingN
   std::set<std::string> trained;
   if (config.method == "full") trained = engine::fully_trained(input.blank, config.layers);
   const models::BasePacking packing = base_packing(config);
-  const models::DecoderConfig& model = input.blank.config();
   for (const models::ModelParameter& parameter : input.blank.parameters()) {
     const auto found = input.stored.find(parameter.name);
     const checkpoint::WeightForm form =
@@ -53,6 +52,7 @@ void add_weights(const Config& config, const PlanInput& input, engine::TrainingN
     if (parameter.kind == Kind::kMatrix) needs.linear_elements += elements;
     if (learns) needs.trained_elements += elements;
   }
+  const models::DecoderConfig& model = input.blank.config();
   if (model.tied_embeddings)
     needs.linear_elements += int64_t{model.vocabulary_size} * model.hidden_size;
 }
