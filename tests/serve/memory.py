@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""The memory that is planned for a model, against what the process holds when its cache is full: within 15 %."""
+"""The memory that is planned for a model, against what the process holds when its cache is full: within 15 %. A model that
+is unloaded gives it back to the system."""
 
 import sys
+import time
 
 from served import MODEL, Served, check, has_sample, skip
 
@@ -30,3 +32,12 @@ with Served(sys.argv[1], "--model", MODEL, "--cache-gb", "0.3") as server:
     held = resident_bytes(server.process.pid, "VmHWM")
     expected = planned + PROGRAM_BYTES
     check(abs(held / expected - 1) < 0.15, f"planned {expected / 1e6:.0f} MB, held at most {held / 1e6:.0f} MB ({held / expected - 1:+.0%})")
+
+    server.request("POST", "/api/generate", {"model": MODEL, "keep_alive": 0})
+    for _ in range(100):
+        if not server.request("GET", "/api/ps")[1]["models"]:
+            break
+        time.sleep(0.1)
+    time.sleep(1)  # it is not shown any more, and freed then
+    left = resident_bytes(server.process.pid, "VmRSS")
+    check(left < 1.5 * PROGRAM_BYTES, f"an unloaded model leaves {left / 1e6:.0f} MB of {held / 1e6:.0f}")

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -9,6 +10,9 @@
 #include "core/platform/hardware.h"
 #include "core/platform/linux_files.h"
 #include "core/platform/nvidia_linux.h"
+
+// There with the address and the thread sanitizer, whose heap mallinfo2 knows nothing of.
+extern "C" __attribute__((weak)) size_t __sanitizer_get_current_allocated_bytes();
 
 namespace toolkit::platform {
 
@@ -62,6 +66,13 @@ int64_t resident_bytes() {
 
 int64_t peak_resident_bytes() {
   return std::max(kilobyte_line("/proc/self/status", "VmHWM"), resident_bytes());
+}
+
+int64_t allocated_bytes() {
+  if (__sanitizer_get_current_allocated_bytes != nullptr)
+    return static_cast<int64_t>(__sanitizer_get_current_allocated_bytes());
+  const struct mallinfo2 heap = ::mallinfo2();
+  return static_cast<int64_t>(heap.uordblks + heap.hblkhd);
 }
 
 int64_t available_memory_bytes() {

@@ -1,6 +1,7 @@
 // Not run on a Mac yet; cross-compiled by scripts/cross_macos.
 
 #include <mach/mach.h>
+#include <malloc/malloc.h>
 #include <sys/resource.h>
 #include <sys/sysctl.h>
 
@@ -63,6 +64,12 @@ int64_t resident_bytes() {
 
 int64_t peak_resident_bytes() {
   return basic_info(true);
+}
+
+int64_t allocated_bytes() {
+  malloc_statistics_t heap{};
+  ::malloc_zone_statistics(nullptr, &heap);  // of all zones
+  return static_cast<int64_t>(heap.size_in_use);
 }
 
 int64_t available_memory_bytes() {

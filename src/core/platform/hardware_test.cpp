@@ -29,4 +29,17 @@ TEST_SUITE("unit") {
     CHECK(peak_resident_bytes() >= before + (int64_t{60} << 20));
     CHECK(available_memory_bytes() > 0);
   }
+
+  TEST_CASE("hardware: allocated memory falls when it is freed") {
+    const int64_t before = allocated_bytes();
+    CHECK(before > 0);
+    {
+      const std::vector<char> large(size_t{64} << 20, 1), small(size_t{1} << 12, 1);
+      const int64_t grown = allocated_bytes() - before;
+      CHECK(grown >= int64_t{64} << 20);
+      CHECK(grown < int64_t{66} << 20);
+      CHECK(large.back() + small.back() == 2);
+    }
+    CHECK(allocated_bytes() - before < int64_t{1} << 20);
+  }
 }

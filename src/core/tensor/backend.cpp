@@ -64,11 +64,22 @@ std::optional<int64_t> peak_device_bytes() {
   return static_cast<int64_t>(mx::get_peak_memory());
 }
 
+int64_t cached_bytes() {
+  return static_cast<int64_t>(mx::get_cache_memory());
+}
+
+void give_memory_back() {
+  mx::clear_cache();
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+#endif
+}
+
 namespace {
 
 // MLX's CPU allocator is plain malloc, called from the main thread and freed on the stream's: one
-// arena that never maps single blocks and never gives memory back lets every step find the blocks
-// of the step before, without page faults.
+// arena that never maps single blocks and gives no memory back by itself lets every step find the
+// blocks of the step before, without page faults.
 void keep_large_blocks() {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_MAX, 0);

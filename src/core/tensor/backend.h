@@ -31,6 +31,14 @@ std::string cpu_kernel_target();
 /// nothing on the CPU, whose arrays are part of the process's memory.
 std::optional<int64_t> peak_device_bytes();
 
+/// Buffers of freed arrays that MLX keeps for the next ones: part of the process's memory, at most
+/// 32 MB on the CPU (MLX 0.32).
+int64_t cached_bytes();
+
+/// Gives the memory of freed arrays back to the system: after a model was freed, never between
+/// steps, which find the blocks of the step before.
+void give_memory_back();
+
 /// Call once at program start, before the first array: makes the C allocator keep and reuse the
 /// large blocks that MLX's CPU allocator asks for (each would otherwise be mapped anew), and picks
 /// the device.

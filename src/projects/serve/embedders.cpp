@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/tensor/backend.h"
+
 namespace toolkit::serve {
 
 namespace {
@@ -36,11 +38,6 @@ bool Embedders::use(ModelLease model, Then then, Failed failed) {
 }
 
 const engine::TextEmbedder& Embedders::loaded(const std::string& base) {
-  const auto now = Clock::now();
-  std::erase_if(loaded_, [&](const auto& one) {
-    return one.first != base && std::chrono::duration<double>(now - one.second.used).count() >
-                                    options_.keep_alive_seconds;
-  });
   auto found = loaded_.find(base);
   if (found == loaded_.end()) {
     if (loaded_.size() >= kMostLoaded)
@@ -48,10 +45,20 @@ const engine::TextEmbedder& Embedders::loaded(const std::string& base) {
           loaded_.begin(), loaded_.end(),
           [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
     options_.check_room(base);
-    found = loaded_.emplace(base, Loaded{options_.load(base), now}).first;
+    found = loaded_.emplace(base, Loaded{options_.load(base), {}}).first;
   }
-  found->second.used = now;
+  found->second.used = Clock::now();
   return *found->second.embedder;
+}
+
+void Embedders::unload_unused() {
+  if (loaded_.empty()) return;
+  const auto now = Clock::now();
+  const double seconds = options_.short_of_memory() ? 0.0 : options_.keep_alive_seconds;
+  const size_t gone = std::erase_if(loaded_, [&](const auto& one) {
+    return seconds >= 0 && std::chrono::duration<double>(now - one.second.used).count() >= seconds;
+  });
+  if (gone > 0) tensor::give_memory_back();
 }
 
 }  // namespace toolkit::serve

@@ -15,15 +15,17 @@ namespace toolkit::serve {
 struct EmbedderOptions {
   std::function<std::unique_ptr<engine::TextEmbedder>(const std::string& base)> load;
   std::function<void(const std::string& base)> check_room;  // throws where there is none
-  double keep_alive_seconds = 300;
+  double keep_alive_seconds = 300;                          // below 0: for ever
+  std::function<bool()> short_of_memory = [] { return false; };
 };
 
-/// What makes embeddings, on one thread of its own. Encoders are loaded here: the one asked for
-/// last stays for its time, at most two at once. A language model is the pool's, the same that
-/// answers; passes over it are done between the steps of its engine.
+/// What makes embeddings, on one thread of its own. Encoders are loaded here, at most two at once;
+/// each stays for its time after its last use, shorter where memory is short. A language model is
+/// the pool's, the same that answers; passes over it are done between the steps of its engine.
 class Embedders {
  public:
-  explicit Embedders(EmbedderOptions options) : options_(std::move(options)), thread_(256) {}
+  explicit Embedders(EmbedderOptions options)
+      : options_(std::move(options)), thread_(256, [this] { unload_unused(); }) {}
 
   using Then = std::function<void(const engine::TextEmbedder&, double load_seconds)>;
   using Failed = std::function<void(std::exception_ptr)>;
@@ -37,6 +39,7 @@ class Embedders {
     std::chrono::steady_clock::time_point used;
   };
   const engine::TextEmbedder& loaded(const std::string& base);
+  void unload_unused();
 
   EmbedderOptions options_;
   std::map<std::string, Loaded> loaded_;  // of the thread

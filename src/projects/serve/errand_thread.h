@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -9,10 +10,13 @@
 namespace toolkit::serve {
 
 /// One thread that does one thing after another: what takes long and must not hold up answers. What
-/// still waits at the end is dropped.
+/// still waits at the end is dropped. `between` is called after each errand and five times a second
+/// while there is none; it must not throw.
 class ErrandThread {
  public:
-  explicit ErrandThread(size_t most_waiting) : most_waiting_(most_waiting) {
+  explicit ErrandThread(
+      size_t most_waiting, std::function<void()> between = [] {})
+      : most_waiting_(most_waiting), between_(std::move(between)) {
     thread_ = std::thread([this] { work(); });
   }
   ~ErrandThread() {
@@ -36,17 +40,23 @@ class ErrandThread {
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
+      changed_.wait_for(lock, std::chrono::milliseconds(200),
+                        [this] { return ending_ || !waiting_.empty(); });
       if (ending_) return;
-      const std::function<void()> errand = std::move(waiting_.front());
-      waiting_.pop_front();
+      std::function<void()> errand = [] {};
+      if (!waiting_.empty()) {
+        errand = std::move(waiting_.front());
+        waiting_.pop_front();
+      }
       lock.unlock();
       errand();
+      between_();
       lock.lock();
     }
   }
 
   size_t most_waiting_;
+  std::function<void()> between_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> waiting_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/platform/hardware.h"
+#include "core/tensor/backend.h"
 
 namespace toolkit::serve {
 
@@ -80,7 +81,7 @@ void engine_lines(Page& page, const std::vector<LoadedInfo>& loaded) {
         });
   gauge("toolkit_generation_tokens_per_second", "Tokens generated now, all requests together.",
         [](Info one) { return one.state.tokens_per_second; });
-  gauge("toolkit_model_memory_bytes", "Weights and the limit of the cache.",
+  gauge("toolkit_model_memory_bytes", "Weights, adapters and the limit of the cache.",
         [](Info one) { return one.size_bytes; });
   gauge("toolkit_lora_adapters", "Adapters beside the model.",
         [](Info one) { return one.adapters.size(); });
@@ -184,6 +185,11 @@ std::string Metrics::text(const std::vector<LoadedInfo>& loaded,
   page.one("toolkit_http_connections", "gauge", "Clients connected.", connections);
   page.one("toolkit_process_resident_memory_bytes", "gauge", "Resident memory of this process.",
            platform::resident_bytes());
+  page.one("toolkit_process_allocated_memory_bytes", "gauge",
+           "Memory allocated and not freed, in the cache of buffers too.",
+           platform::allocated_bytes());
+  page.one("toolkit_buffer_cache_bytes", "gauge", "Freed buffers that MLX keeps for the next step.",
+           tensor::cached_bytes());
   const std::lock_guard lock(mutex_);
   page.head("toolkit_request_success_total", "counter", "Answers ended, by reason.");
   for (const auto& [key, count] : finished_)

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/model_store/utc_time.h"
+#include "core/tensor/backend.h"
 #include "projects/serve/api_error.h"
 
 namespace toolkit::serve {
@@ -35,6 +36,14 @@ double gigabytes(int64_t bytes) {
                            : std::string()));
   if (busy > 0) error.retry_after_seconds = 10;
   throw error;
+}
+
+/// The system gets the memory back: what is planned next asks it how much there is.
+void free_model(std::unique_ptr<LoadedModel> model, const std::string& why) {
+  const std::string base = model->base;
+  model.reset();
+  tensor::give_memory_back();
+  log_info("{} is unloaded{}", base, why);
 }
 
 }  // namespace
@@ -225,9 +234,10 @@ bool ModelPool::make_room(const std::string& base, const PlannedBytes& plan) {
       int64_t held = 0, busy = 0;
       auto unused = loaded_.end();
       for (auto one = loaded_.begin(); one != loaded_.end(); ++one) {
-        held += one->second->size_bytes;
+        const int64_t bytes = one->second->held_bytes();
+        held += bytes;
         if (one->second->uses_ > 0 || one->second->pinned)
-          busy += one->second->size_bytes;
+          busy += bytes;
         else if (unused == loaded_.end() ||
                  one->second->unused_since_ < unused->second->unused_since_)
           unused = one;
@@ -242,7 +252,7 @@ bool ModelPool::make_room(const std::string& base, const PlannedBytes& plan) {
       oldest = std::move(unused->second);
       loaded_.erase(unused);
     }
-    log_info("{} is unloaded: {} needs the room", oldest->base, base);
+    free_model(std::move(oldest), fmt::format(": {} needs the room", base));
   }
 }
 
@@ -262,7 +272,7 @@ void ModelPool::unload_expired() {
       one = over ? loaded_.erase(one) : std::next(one);
     }
   }
-  for (const auto& model : expired) log_info("{} is unloaded", model->base);
+  for (auto& model : expired) free_model(std::move(model), "");
 }
 
 void ModelPool::unload(const ServedModel& model) {
@@ -286,7 +296,7 @@ std::vector<LoadedInfo> ModelPool::loaded() const {
   for (const auto& [base, model] : loaded_) {
     LoadedInfo info{.base = base,
                     .adapters = model->engine->adapters(),
-                    .size_bytes = model->size_bytes,
+                    .size_bytes = model->held_bytes(),
                     .loaded_at = model->loaded_at,
                     .context_tokens = model->engine->context_tokens(),
                     .healthy = model->engine->healthy(),

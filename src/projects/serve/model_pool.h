@@ -29,6 +29,8 @@ struct LoadedModel {
   int64_t loaded_at = 0;  // seconds since 1970
   bool pinned = false;    // given at the start: stays
 
+  /// With the adapters beside it.
+  int64_t held_bytes() const { return size_bytes + engine->state().adapter_bytes; }
   /// Made at the first use. Throws Error(kUserInput) for a tokenizer that has none.
   const text::Grammars& grammars();
 

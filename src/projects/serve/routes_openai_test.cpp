@@ -355,6 +355,13 @@ TEST_SUITE("unit") {
     CHECK(served.service.pool.loaded().empty());
   }
 
+  TEST_CASE("adapters count as memory of their model") {
+    Served served;
+    served.script->state = {.adapter_bytes = 7};
+    CHECK(served.post("/v1/chat/completions", chat()).status == 200);
+    CHECK(served.service.pool.loaded()[0].size_bytes == 17);
+  }
+
   TEST_CASE("memory that a cache may still fill is not promised twice") {
     Served served;
     served.script->state = {.cache_bytes_used = 100, .cache_bytes_limit = 1000};
@@ -405,6 +412,8 @@ TEST_SUITE("unit") {
                    "finished_reason=\"stop_token\"} 1\n"));
     CHECK(contains(text, "toolkit_time_to_first_token_seconds_count 1\n"));
     CHECK(contains(text, "# TYPE toolkit_num_requests_running gauge\n"));
+    CHECK(contains(text, "# TYPE toolkit_process_allocated_memory_bytes gauge\n"));
+    CHECK(contains(text, "\ntoolkit_buffer_cache_bytes "));
     CHECK_FALSE(contains(text, "Hello"));
     CHECK(served.get("/slots").json().is_array());
     served.service.ready = false;
