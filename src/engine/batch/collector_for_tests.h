@@ -1,10 +1,13 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/checkpoint/adapter.h"
@@ -76,6 +79,37 @@ inline std::vector<int32_t> ids_of(const Heard& heard) {
   std::vector<int32_t> ids;
   for (const TokenReport& report : heard.tokens) ids.push_back(report.token.id);
   return ids;
+}
+
+/// For tests: so many tokens whatever they are.
+inline BatchRequest greedy(int prompt_length, int tokens, int start = 10) {
+  return {.prompt = tiny_prompt(prompt_length, start),
+          .max_tokens = tokens,
+          .ignore_stop_ids = true,
+          .top_logprobs = 2};
+}
+
+inline BatchRequest sampled(int prompt_length, int tokens, uint64_t seed) {
+  BatchRequest request = greedy(prompt_length, tokens, 10 + static_cast<int>(seed) % 50);
+  request.sampling = {.temperature = 0.9, .top_p = 0.95, .repetition_penalty = 1.1, .seed = seed};
+  return request;
+}
+
+/// What a request says alone.
+inline Heard alone(BatchEngine& engine, const BatchRequest& request) {
+  Collector collector;
+  REQUIRE(engine.submit(request, collector.listener(0)));
+  return collector.wait(0);
+}
+
+/// What the engine says of itself once so many requests have ended.
+inline BatchState state_after(BatchEngine& engine, uint64_t requests) {
+  BatchState state = engine.state();
+  while (state.requests_finished + state.requests_cancelled < requests) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    state = engine.state();
+  }
+  return state;
 }
 
 /// Writes a random adapter for the tiny model, strong enough to change what it says.
