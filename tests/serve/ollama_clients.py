@@ -4,6 +4,7 @@
 import json
 import os
 import sys
+import time
 
 from served import Served, check, enter_clients, find_ollama, has_encoder, has_sample, ollama_program, skip
 
@@ -11,7 +12,12 @@ enter_clients("ollama")
 import ollama  # noqa: E402
 
 NAME = "smollm2:135m"
+ENCODER = "all-minilm-l6:v2"
 GREEDY = {"temperature": 0, "num_predict": 16}
+
+
+def held(client: ollama.Client) -> list[str]:
+    return [model.model for model in client.ps().models]
 
 
 def python_client(url: str) -> None:
@@ -32,8 +38,14 @@ def python_client(url: str) -> None:
     check(shown.details.family == "llama" and "completion" in shown.capabilities, "show")
     check(client.ps().models[0].model == NAME, "ps")
     if has_encoder():
-        vectors = client.embed(model="all-minilm-l6:v2", input=["a", "b"]).embeddings
+        vectors = client.embed(model=ENCODER, input=["a", "b"]).embeddings
         check(len(vectors) == 2 and len(vectors[0]) == 384, "embed")
+        check(ENCODER in held(client), "ps shows the encoder too")
+        client.embed(model=ENCODER, input="a", keep_alive=0)
+        end = time.monotonic() + 10
+        while ENCODER in held(client) and time.monotonic() < end:
+            time.sleep(0.1)
+        check(held(client) == [NAME], "and no more when it was let go of")
     try:
         client.chat(model="none", messages=messages)
     except ollama.ResponseError as error:

@@ -7,20 +7,27 @@
 namespace toolkit::serve {
 
 namespace {
-using Clock = std::chrono::steady_clock;
+
 constexpr size_t kMostLoaded = 2;
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 }  // namespace
 
-bool Embedders::use(const std::string& encoder, Then then, Failed failed) {
-  return thread_.add([this, encoder, then = std::move(then), failed = std::move(failed)] {
-    try {
-      const auto begin = Clock::now();
-      const engine::TextEmbedder& embedder = loaded(encoder);
-      then(embedder, std::chrono::duration<double>(Clock::now() - begin).count());
-    } catch (...) {
-      failed(std::current_exception());
-    }
-  });
+bool Embedders::use(const std::string& encoder, std::optional<double> keep_alive, Then then,
+                    Failed failed) {
+  return thread_.add(
+      [this, encoder, keep_alive, then = std::move(then), failed = std::move(failed)] {
+        try {
+          const auto begin = Clock::now();
+          const engine::TextEmbedder& embedder = load(encoder, keep_alive);
+          then(embedder, seconds_since(begin));
+        } catch (...) {
+          failed(std::current_exception());
+        }
+      });
 }
 
 bool Embedders::use(ModelLease model, Then then, Failed failed) {
@@ -37,27 +44,56 @@ bool Embedders::use(ModelLease model, Then then, Failed failed) {
   });
 }
 
-const engine::TextEmbedder& Embedders::loaded(const std::string& base) {
-  auto found = loaded_.find(base);
-  if (found == loaded_.end()) {
-    if (loaded_.size() >= kMostLoaded)
+void Embedders::unload(const std::string& encoder) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = loaded_.find(encoder); found != loaded_.end())
+    found->second.keep_alive_seconds = 0;
+}
+
+std::vector<LoadedEncoder> Embedders::loaded() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<LoadedEncoder> all;
+  for (const auto& [base, encoder] : loaded_) {
+    all.push_back({.base = base, .size_bytes = encoder.size_bytes});
+    if (encoder.keep_alive_seconds >= 0)
+      all.back().expires_in_seconds =
+          std::max(0.0, encoder.keep_alive_seconds - seconds_since(encoder.used));
+  }
+  return all;
+}
+
+const engine::TextEmbedder& Embedders::load(const std::string& base,
+                                            std::optional<double> keep_alive) {
+  if (!loaded_.contains(base)) {
+    if (loaded_.size() >= kMostLoaded) {
+      const std::lock_guard lock(mutex_);
       loaded_.erase(std::min_element(
           loaded_.begin(), loaded_.end(),
           [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
-    options_.check_room(base);
-    found = loaded_.emplace(base, Loaded{options_.load(base), {}}).first;
+    }
+    const int64_t bytes = options_.check_room(base);
+    Encoder encoder{options_.load(base), bytes, options_.keep_alive_seconds};
+    const std::lock_guard lock(mutex_);
+    loaded_.emplace(base, std::move(encoder));
   }
-  found->second.used = Clock::now();
-  return *found->second.embedder;
+  const std::lock_guard lock(mutex_);
+  Encoder& encoder = loaded_.at(base);
+  encoder.used = Clock::now();
+  if (keep_alive) encoder.keep_alive_seconds = *keep_alive;
+  return *encoder.embedder;
 }
 
 void Embedders::unload_unused() {
   if (loaded_.empty()) return;
-  const auto now = Clock::now();
-  const double seconds = options_.short_of_memory() ? 0.0 : options_.keep_alive_seconds;
-  const size_t gone = std::erase_if(loaded_, [&](const auto& one) {
-    return seconds >= 0 && std::chrono::duration<double>(now - one.second.used).count() >= seconds;
-  });
+  const bool all = options_.short_of_memory();
+  size_t gone = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    gone = std::erase_if(loaded_, [&](const auto& one) {
+      const double seconds = one.second.keep_alive_seconds;
+      return all || (seconds >= 0 && seconds_since(one.second.used) >= seconds);
+    });
+  }
   if (gone > 0) tensor::give_memory_back();
 }
 

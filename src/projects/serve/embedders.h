@@ -4,7 +4,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/embed/text_embedder.h"
 #include "projects/serve/errand_thread.h"
@@ -14,9 +17,16 @@ namespace toolkit::serve {
 
 struct EmbedderOptions {
   std::function<std::unique_ptr<engine::TextEmbedder>(const std::string& base)> load;
-  std::function<void(const std::string& base)> check_room;  // throws where there is none
-  double keep_alive_seconds = 300;                          // below 0: for ever
+  /// The bytes it will hold; throws where there is no room for them.
+  std::function<int64_t(const std::string& base)> check_room;
+  double keep_alive_seconds = 300;  // below 0: for ever
   std::function<bool()> short_of_memory = [] { return false; };
+};
+
+struct LoadedEncoder {
+  std::string base;
+  int64_t size_bytes = 0;
+  std::optional<double> expires_in_seconds;  // empty: it stays
 };
 
 /// What makes embeddings, on one thread of its own. Encoders are loaded here, at most two at once;
@@ -30,19 +40,26 @@ class Embedders {
   using Then = std::function<void(const engine::TextEmbedder&, double load_seconds)>;
   using Failed = std::function<void(std::exception_ptr)>;
   /// Calls `then` on that thread; what it throws goes to `failed`. False if too many wait.
-  bool use(const std::string& encoder, Then then, Failed failed);
+  bool use(const std::string& encoder, std::optional<double> keep_alive, Then then, Failed failed);
   bool use(ModelLease model, Then then, Failed failed);
+  /// As soon as it is not used.
+  void unload(const std::string& encoder);
+  std::vector<LoadedEncoder> loaded() const;
 
  private:
-  struct Loaded {
+  using Clock = std::chrono::steady_clock;
+  struct Encoder {
     std::unique_ptr<engine::TextEmbedder> embedder;
-    std::chrono::steady_clock::time_point used;
+    int64_t size_bytes;
+    double keep_alive_seconds;
+    Clock::time_point used = Clock::now();
   };
-  const engine::TextEmbedder& loaded(const std::string& base);
+  const engine::TextEmbedder& load(const std::string& base, std::optional<double> keep_alive);
   void unload_unused();
 
   EmbedderOptions options_;
-  std::map<std::string, Loaded> loaded_;  // of the thread
+  mutable std::mutex mutex_;
+  std::map<std::string, Encoder> loaded_;  // changed by the thread alone
   ErrandThread thread_;
 };
 

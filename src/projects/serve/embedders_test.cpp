@@ -41,15 +41,16 @@ struct Encoders {
                    .check_room =
                        [](const std::string& base) {
                          if (base == "large") fail(ErrorKind::kOutOfMemory, "no room");
+                         return int64_t{5};
                        },
                    .keep_alive_seconds = keep_alive_seconds,
                    .short_of_memory = [this] { return short_of_memory.load(); }}) {}
 
   /// Whether it could be used.
-  bool use(const std::string& base) {
+  bool use(const std::string& base, std::optional<double> keep_alive = {}) {
     std::promise<bool> done;
     embedders.use(
-        base, [&](const engine::TextEmbedder&, double) { done.set_value(true); },
+        base, keep_alive, [&](const engine::TextEmbedder&, double) { done.set_value(true); },
         [&](const std::exception_ptr&) { done.set_value(false); });
     return done.get_future().get();
   }
@@ -78,6 +79,22 @@ TEST_SUITE("unit") {
     CHECK(encoders.become(0));
     CHECK(encoders.use("a"));
     CHECK(encoders.loads == 2);
+  }
+
+  TEST_CASE("a request tells how long its encoder stays") {
+    Encoders encoders(-1);
+    CHECK(encoders.use("a"));
+    CHECK(encoders.use("b", 1000));
+    const auto loaded = encoders.embedders.loaded();
+    REQUIRE(loaded.size() == 2);
+    CHECK(loaded[0].base == "a");
+    CHECK(loaded[0].size_bytes == 5);
+    CHECK_FALSE(loaded[0].expires_in_seconds);
+    CHECK(*loaded[1].expires_in_seconds > 900);
+    CHECK(encoders.use("b", 0));
+    CHECK(encoders.become(1));
+    encoders.embedders.unload("a");
+    CHECK(encoders.become(0));
   }
 
   TEST_CASE("encoders go when other programs take the memory") {

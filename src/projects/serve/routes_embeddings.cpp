@@ -68,7 +68,8 @@ void embed(const Call& call, const std::string& name, std::optional<double> keep
     throw error;
   };
   Embedders& embedders = *call.service.embedders;
-  if (engine::is_text_encoder(model.base)) return check(embedders.use(model.base, made, failed));
+  if (engine::is_text_encoder(model.base))
+    return check(embedders.use(model.base, keep_alive, made, failed));
   with_model(call, name, keep_alive, [&embedders, check, made, failed](ModelLease lease) {
     check(embedders.use(std::move(lease), made, failed));
   });

@@ -21,7 +21,9 @@ void load_or_unload(const Call& call, const TextRequest& request, std::optional<
     respond_json(call, line);
   };
   if (keep_alive == 0.0) {
-    call.service.pool.unload(call.service.names.find(request.model));
+    const ServedModel model = call.service.names.find(request.model);
+    call.service.pool.unload(model);
+    if (call.service.embedders && model.adapter.empty()) call.service.embedders->unload(model.base);
     return done("unload");
   }
   with_model(call, request.model, keep_alive, [done](const ModelLease&) { done("load"); });

@@ -134,6 +134,7 @@ std::unique_ptr<Embedders> make_embedders(const Config& config, const ModelPool&
               throw ApiError(507, fmt::format("{} needs {:.2f} GB of memory and {:.2f} GB are free",
                                               base, static_cast<double>(needed) / 1e9,
                                               static_cast<double>(there) / 1e9));
+            return needed;
           },
       .keep_alive_seconds = duration_seconds(config.keep_alive, "--keep-alive"),
       .short_of_memory = [low = low_bytes()] { return platform::available_memory_bytes() < low; }});
