@@ -5,8 +5,8 @@ that come and go, files. Prints the memory every minute; meant for a build with 
     python3 tests/serve/endurance.py build/asan-ubsan/bin/mlx-toolkit --minutes 30
 
 After the warm-up (a fifth of the time) what is allocated and not freed must be flat: the median of the last fifth is
-compared with that of the fifth after the warm-up, without the buffers that MLX keeps (32 MB at most). The resident memory,
-in which the allocator's own free blocks count, may grow by --growth-mb at most, the highest values compared."""
+compared with that of the fifth after the warm-up. The resident memory, in which the allocator's own free blocks count, may
+grow by --growth-mb at most, the highest values compared. Both without the free buffers that MLX keeps (32 MB at most)."""
 
 import argparse
 import base64
@@ -159,12 +159,8 @@ class Load:
                     return
 
 
-def resident_mb(process: int) -> float:
-    return int(subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True).stdout or 0) / 1024
-
-
-def allocated_mb(server: Served) -> float | None:
-    """Of the program's own; nothing while the server takes no more clients."""
+def memory_mb(server: Served) -> tuple[float, float] | None:
+    """Resident and allocated, as the program tells it, without MLX's free buffers; nothing while it takes no more clients."""
     try:
         status, page = server.request("GET", "/metrics")
     except OSError:
@@ -172,7 +168,8 @@ def allocated_mb(server: Served) -> float | None:
     if status != 200:
         return None
     values = dict(line.split() for line in page.splitlines() if line.count(" ") == 1)
-    return (float(values["toolkit_process_allocated_memory_bytes"]) - float(values["toolkit_buffer_cache_bytes"])) / 1e6
+    cached = float(values["toolkit_buffer_cache_bytes"])
+    return tuple((float(values[f"toolkit_process_{kind}_memory_bytes"]) - cached) / 1e6 for kind in ("resident", "allocated"))
 
 
 def make_model(server: Served) -> str:
@@ -222,23 +219,24 @@ def main() -> None:
         for client in clients:
             client.start()
         while (now := time.monotonic() - begin) < seconds and not load.faults and server.process.poll() is None:
-            samples.append((now, resident_mb(server.process.pid), allocated_mb(server)))
-            if int(now / 60) > told:
+            if memory := memory_mb(server):
+                samples.append((now, *memory))
+            if memory and int(now / 60) > told:
                 told = int(now / 60)
-                print("minute {}: {:.1f} MB resident, {} MB allocated, {} requests".format(
-                    told, samples[-1][1], samples[-1][2] and round(samples[-1][2], 2), sum(load.statuses.values())), flush=True)
+                print("minute {}: {:.1f} MB resident, {:.2f} MB allocated, {} requests".format(
+                    told, *memory, sum(load.statuses.values())), flush=True)
             time.sleep(1)
         load.over.set()
         for client in clients:
             client.join(180)
-        print(f"end: {resident_mb(server.process.pid):.1f} MB resident, {allocated_mb(server):.2f} MB allocated;", dict(sorted(load.statuses.items())), flush=True)
         if server.process.poll() is not None:
             raise SystemExit(f"FAILED: the server ended: {(server.folder / 'log').read_text()[-4000:]}")
+        print("end: {:.1f} MB resident, {:.2f} MB allocated;".format(*memory_mb(server)), dict(sorted(load.statuses.items())), flush=True)
         check(not load.faults, "no answer of 500" + "".join("\n  " + fault for fault in load.faults[:5]))
         check(server.wait_idle(60), "nothing runs afterwards")
 
         def part(begin: float, end: float, of: int) -> list[float]:
-            return [sample[of] for sample in samples if begin * seconds <= sample[0] <= end * seconds and sample[of]]
+            return [sample[of] for sample in samples if begin * seconds <= sample[0] <= end * seconds]
 
         warm, last = max(part(0.2, 0.4, 1)), max(part(0.8, 1.0, 1))
         check(last - warm <= options.growth_mb,

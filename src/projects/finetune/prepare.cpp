@@ -21,8 +21,12 @@ tensor::Compute choose_compute_for(const Config& config) {
   return engine::choose_compute(fixed ? "f32" : config.compute);
 }
 
-void check_length(const Config& config, const models::DecoderConfig& model) {
-  if (model.max_positions > 0 && config.max_length > model.max_positions)
+/// The default gives way to a model of shorter context; what was asked for is refused.
+void fit_length(Config& config, const models::DecoderConfig& model) {
+  if (model.max_positions <= 0 || config.max_length <= model.max_positions) return;
+  if (config.max_length == Config{}.max_length)
+    config.max_length = model.max_positions;
+  else
     fail(ErrorKind::kUserInput,
          "--max-length {} is more than the model's context of {} tokens; give at most {}",
          config.max_length, model.max_positions, model.max_positions);
@@ -101,7 +105,7 @@ Prepared prepare(const Config& config, bool quiet) {
                .memory = {},
                .notes_of_rows = std::move(notes),
                .notes = {}};
-  check_length(run.config, run.opened.config);
+  fit_length(run.config, run.opened.config);
   const bool length_open = config.max_length == kAuto;
   if (length_open) run.config.max_length = longest_length(run.opened.config);
   make_tokens(run, quiet);
