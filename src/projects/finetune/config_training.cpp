@@ -58,8 +58,8 @@ void describe_training(Config& c, Fields& fields) {
                     .maximum = 1 << 20});
   fields.push_back({.name = "max-length",
                     .target = &c.max_length,
-                    .help = "longer rows are cut to this many tokens, or the model's context if "
-                            "that is shorter; auto: as many as nearly all rows need",
+                    .help = "longer rows are cut to this many tokens; auto: as many as nearly all "
+                            "rows need",
                     .group = group,
                     .minimum = 8,
                     .maximum = 1 << 22,

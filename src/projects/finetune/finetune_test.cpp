@@ -16,7 +16,6 @@
 #include "projects/finetune/checkpoints.h"
 #include "projects/finetune/config.h"
 #include "projects/finetune/page.h"
-#include "projects/finetune/prepare.h"
 #include "projects/finetune/run.h"
 
 using namespace toolkit;
@@ -291,8 +290,6 @@ TEST_SUITE("unit") {
     config = scratch.config();
     config.max_length = 5000;
     CHECK(contains(refusal(config), "at most 256"));
-    config.max_length = Config{}.max_length;
-    CHECK(prepare(config, true).config.max_length == 256);
     config = scratch.config();
     config.model = "no/such/model";
     CHECK(contains(refusal(config), "no/such/model"));

@@ -21,12 +21,8 @@ tensor::Compute choose_compute_for(const Config& config) {
   return engine::choose_compute(fixed ? "f32" : config.compute);
 }
 
-/// The default gives way to a model of shorter context; what was asked for is refused.
-void fit_length(Config& config, const models::DecoderConfig& model) {
-  if (model.max_positions <= 0 || config.max_length <= model.max_positions) return;
-  if (config.max_length == Config{}.max_length)
-    config.max_length = model.max_positions;
-  else
+void check_length(const Config& config, const models::DecoderConfig& model) {
+  if (model.max_positions > 0 && config.max_length > model.max_positions)
     fail(ErrorKind::kUserInput,
          "--max-length {} is more than the model's context of {} tokens; give at most {}",
          config.max_length, model.max_positions, model.max_positions);
@@ -105,7 +101,7 @@ Prepared prepare(const Config& config, bool quiet) {
                .memory = {},
                .notes_of_rows = std::move(notes),
                .notes = {}};
-  fit_length(run.config, run.opened.config);
+  check_length(run.config, run.opened.config);
   const bool length_open = config.max_length == kAuto;
   if (length_open) run.config.max_length = longest_length(run.opened.config);
   make_tokens(run, quiet);
