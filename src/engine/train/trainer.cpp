@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/base/elapsed.h"
 #include "core/base/error.h"
 #include "core/base/interrupt.h"
 #include "core/tensor/optimizer_update.h"
@@ -12,10 +13,6 @@
 namespace toolkit::engine {
 
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 // Of the sums of metrics, which are none or one array.
 std::vector<double> numbers_of(std::vector<mx::array> sums) {

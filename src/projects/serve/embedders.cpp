@@ -2,18 +2,13 @@
 
 #include <algorithm>
 
+#include "core/base/elapsed.h"
 #include "core/tensor/backend.h"
 
 namespace toolkit::serve {
 
 namespace {
-
 constexpr size_t kMostLoaded = 2;
-
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
 }  // namespace
 
 bool Embedders::use(const std::string& encoder, std::optional<double> keep_alive, Then then,
@@ -50,9 +45,9 @@ void Embedders::unload(const std::string& encoder) {
     found->second.keep_alive_seconds = 0;
 }
 
-std::vector<LoadedEncoder> Embedders::loaded() const {
+std::vector<LoadedInfo> Embedders::loaded() const {
   const std::lock_guard lock(mutex_);
-  std::vector<LoadedEncoder> all;
+  std::vector<LoadedInfo> all;
   for (const auto& [base, encoder] : loaded_) {
     all.push_back({.base = base, .size_bytes = encoder.size_bytes});
     if (encoder.keep_alive_seconds >= 0)

@@ -23,12 +23,6 @@ struct EmbedderOptions {
   std::function<bool()> short_of_memory = [] { return false; };
 };
 
-struct LoadedEncoder {
-  std::string base;
-  int64_t size_bytes = 0;
-  std::optional<double> expires_in_seconds;  // empty: it stays
-};
-
 /// What makes embeddings, on one thread of its own. Encoders are loaded here, at most two at once;
 /// each stays for its time after its last use, shorter where memory is short. A language model is
 /// the pool's, the same that answers; passes over it are done between the steps of its engine.
@@ -44,7 +38,7 @@ class Embedders {
   bool use(ModelLease model, Then then, Failed failed);
   /// As soon as it is not used.
   void unload(const std::string& encoder);
-  std::vector<LoadedEncoder> loaded() const;
+  std::vector<LoadedInfo> loaded() const;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -10,12 +10,11 @@
 namespace toolkit::serve {
 
 /// One thread that does one thing after another: what takes long and must not hold up answers. What
-/// still waits at the end is dropped. `between` is called after each errand and five times a second
-/// while there is none; it must not throw.
+/// still waits at the end is dropped. `between`, if given, is called between errands and while
+/// there is none, about five times a second; it must not throw.
 class ErrandThread {
  public:
-  explicit ErrandThread(
-      size_t most_waiting, std::function<void()> between = [] {})
+  explicit ErrandThread(size_t most_waiting, std::function<void()> between = {})
       : most_waiting_(most_waiting), between_(std::move(between)) {
     thread_ = std::thread([this] { work(); });
   }
@@ -38,19 +37,27 @@ class ErrandThread {
 
  private:
   void work() {
+    constexpr std::chrono::milliseconds kBetween(200);
+    auto called = std::chrono::steady_clock::now();
+    const auto woken = [this] { return ending_ || !waiting_.empty(); };
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait_for(lock, std::chrono::milliseconds(200),
-                        [this] { return ending_ || !waiting_.empty(); });
+      if (between_)
+        changed_.wait_for(lock, kBetween, woken);
+      else
+        changed_.wait(lock, woken);
       if (ending_) return;
-      std::function<void()> errand = [] {};
+      std::function<void()> errand;
       if (!waiting_.empty()) {
         errand = std::move(waiting_.front());
         waiting_.pop_front();
       }
       lock.unlock();
-      errand();
-      between_();
+      if (errand) errand();
+      if (const auto now = std::chrono::steady_clock::now(); between_ && now - called >= kBetween) {
+        between_();
+        called = now;
+      }
       lock.lock();
     }
   }

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <span>
 
+#include "core/base/elapsed.h"
 #include "core/base/error.h"
 #include "core/base/ordered_json.h"
 #include "projects/serve/api_error.h"
@@ -147,8 +148,7 @@ void start_answers(Service& service, const std::shared_ptr<http::server::Exchang
     const auto listener = [held, exchange, running, &service, model, begin,
                            answer = requests[i].answer,
                            first = true](const engine::BatchEvent& event) mutable {
-      const double seconds =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      const double seconds = seconds_since(begin);
       if (first && event.figures.generated_tokens > 0) {
         service.metrics.first_token(seconds);
         first = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "core/base/elapsed.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/model_store/utc_time.h"
@@ -14,10 +15,6 @@ namespace toolkit::serve {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -215,6 +212,14 @@ int64_t ModelPool::free_bytes() const {
   return unpromised_bytes();
 }
 
+void ModelPool::check_room(const std::string& base, int64_t bytes) const {
+  if (const int64_t room = free_bytes(); bytes > room) refuse(base, bytes, room, 0);
+}
+
+bool ModelPool::short_of_memory() const {
+  return options_.low_bytes > 0 && options_.available_bytes() < options_.low_bytes;
+}
+
 int64_t ModelPool::unpromised_bytes() const {
   int64_t bytes = options_.available_bytes();
   for (const auto& [base, model] : loaded_) {
@@ -260,14 +265,13 @@ void ModelPool::unload_expired() {
   std::vector<std::unique_ptr<LoadedModel>> expired;
   {
     const std::lock_guard lock(mutex_);
-    const bool short_of_memory = options_.low_bytes > 0 && !loaded_.empty() &&
-                                 options_.available_bytes() < options_.low_bytes;
+    const bool short_now = !loaded_.empty() && short_of_memory();
     for (auto one = loaded_.begin(); one != loaded_.end();) {
       LoadedModel& model = *one->second;
       const bool unused = model.uses_ == 0 && !model.pinned;
       const bool late = model.keep_alive_seconds_ >= 0 &&
                         seconds_since(model.unused_since_) >= model.keep_alive_seconds_;
-      const bool over = unused && (late || (short_of_memory && expired.empty()));
+      const bool over = unused && (late || (short_now && expired.empty()));
       if (over) expired.push_back(std::move(one->second));
       one = over ? loaded_.erase(one) : std::next(one);
     }

@@ -71,7 +71,7 @@ struct LoadedInfo {
   std::string base;
   std::vector<std::string> adapters;
   int64_t size_bytes = 0, loaded_at = 0;
-  int context_tokens = 0;
+  int context_tokens = 0;                    // 0: what the model has
   std::optional<double> expires_in_seconds;  // empty: stays
   bool healthy = true;
   engine::BatchState state;
@@ -117,6 +117,10 @@ class ModelPool {
   std::vector<LoadedInfo> loaded() const;
   /// What is available and not promised to the caches of loaded models.
   int64_t free_bytes() const;
+  /// Throws ApiError(507) with the numbers where that is less than `bytes`.
+  void check_room(const std::string& base, int64_t bytes) const;
+  /// Whether other programs took so much that what is not in use should go (PoolOptions).
+  bool short_of_memory() const;
   /// Lets what runs finish, for at most `seconds`.
   void drain(double seconds);
 

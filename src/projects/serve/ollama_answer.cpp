@@ -4,6 +4,7 @@
 
 #include <ctime>
 
+#include "core/base/elapsed.h"
 #include "core/base/error.h"
 #include "projects/serve/api_error.h"
 #include "projects/serve/config.h"
@@ -142,9 +143,7 @@ void OllamaAnswer::event(int, const engine::BatchEvent& event) {
   if (!stream_ && !calls_.empty()) last["message"]["tool_calls"] = calls_json();
   const engine::BatchFigures& figures = event.figures;
   last["done_reason"] = finish_word(*event.finish);
-  last["total_duration"] =
-      nanoseconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count() +
-                  load_seconds_);
+  last["total_duration"] = nanoseconds(seconds_since(begin_) + load_seconds_);
   last["load_duration"] = nanoseconds(load_seconds_);
   last["prompt_eval_count"] = figures.prompt_tokens;
   last["prompt_eval_duration"] = nanoseconds(figures.prompt_seconds);

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "core/base/elapsed.h"
 #include "projects/serve/api_error.h"
 #include "projects/serve/ollama_answer.h"
 #include "projects/serve/routes.h"
@@ -122,8 +123,7 @@ void ollama_embed(const Call& call) {
               throw ApiError(400, "the input is longer than the model's context", "input");
             all.push_back(one.values);
           }
-          const double seconds =
-              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+          const double seconds = seconds_since(begin);
           respond_json(call, {{"model", model},
                               {"embeddings", all},
                               {"total_duration", static_cast<int64_t>(seconds * 1e9)},

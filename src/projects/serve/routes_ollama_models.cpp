@@ -52,41 +52,29 @@ void tags(const Call& call) {
   respond_json(call, {{"models", all}});
 }
 
-struct Held {
-  int64_t bytes = 0;
-  std::optional<double> expires_in_seconds;  // empty: for ever
-  int context_tokens = 0;
-};
-
-Json held_json(const Call& call, const ServedModel& model, const Held& held) {
-  constexpr double kForEver = 100.0 * 365 * 86400;
-  const ModelDetails details = call.service.details.of(model);
-  return {{"name", model.ollama_name},
-          {"model", model.ollama_name},
-          {"size", held.bytes},
-          {"digest", model_digest(model, details)},
-          {"details", details_json(model, details)},
-          {"expires_at", rfc3339_now(held.expires_in_seconds.value_or(kForEver))},
-          {"size_vram", tensor::use_cpu_kernels() ? 0 : held.bytes},
-          {"context_length", held.context_tokens ? held.context_tokens : details.context_tokens}};
-}
-
 void ps(const Call& call) {
   Json all = Json::array();
-  const std::vector<LoadedInfo> loaded = call.service.pool.loaded();
-  std::vector<LoadedEncoder> encoders;
-  if (call.service.embedders) encoders = call.service.embedders->loaded();
-  for (const ServedModel& model : call.service.names.list()) {
-    for (const LoadedInfo& info : loaded)
-      if (info.base == model.base &&
+  std::vector<LoadedInfo> loaded = call.service.pool.loaded();
+  for (LoadedInfo& encoder : call.service.embedders->loaded()) loaded.push_back(std::move(encoder));
+  for (const ServedModel& model : call.service.names.list())
+    for (const LoadedInfo& info : loaded) {
+      const bool here =
+          info.base == model.base &&
           (model.adapter.empty() || std::find(info.adapters.begin(), info.adapters.end(),
-                                              model.name) != info.adapters.end()))
-        all.push_back(held_json(call, model,
-                                {info.size_bytes, info.expires_in_seconds, info.context_tokens}));
-    for (const LoadedEncoder& encoder : encoders)
-      if (encoder.base == model.base && model.adapter.empty())
-        all.push_back(held_json(call, model, {encoder.size_bytes, encoder.expires_in_seconds}));
-  }
+                                              model.name) != info.adapters.end());
+      if (!here) continue;
+      const ModelDetails details = call.service.details.of(model);
+      constexpr double kForEver = 100.0 * 365 * 86400;
+      all.push_back({{"name", model.ollama_name},
+                     {"model", model.ollama_name},
+                     {"size", info.size_bytes},
+                     {"digest", model_digest(model, details)},
+                     {"details", details_json(model, details)},
+                     {"expires_at", rfc3339_now(info.expires_in_seconds.value_or(kForEver))},
+                     {"size_vram", tensor::use_cpu_kernels() ? 0 : info.size_bytes},
+                     {"context_length",
+                      info.context_tokens > 0 ? info.context_tokens : details.context_tokens}});
+    }
   respond_json(call, {{"models", all}});
 }
 

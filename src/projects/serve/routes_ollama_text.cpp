@@ -1,3 +1,4 @@
+#include "core/base/elapsed.h"
 #include "projects/serve/api_error.h"
 #include "projects/serve/ollama_answer.h"
 #include "projects/serve/routes.h"
@@ -23,7 +24,7 @@ void load_or_unload(const Call& call, const TextRequest& request, std::optional<
   if (keep_alive == 0.0) {
     const ServedModel model = call.service.names.find(request.model);
     call.service.pool.unload(model);
-    if (call.service.embedders && model.adapter.empty()) call.service.embedders->unload(model.base);
+    if (model.adapter.empty()) call.service.embedders->unload(model.base);
     return done("unload");
   }
   with_model(call, request.model, keep_alive, [done](const ModelLease&) { done("load"); });
@@ -39,8 +40,7 @@ void answer_text(const Call& call, TextRequest request, std::optional<double> ke
                    raw ? ChatPrompt{model.tokenizer->encode(*raw, /*add_special=*/true).ids}
                        : chat_prompt(model, *shared);
                auto writer = std::make_shared<OllamaAnswer>(
-                   call.exchange, *shared, chat, prompt.in_reasoning,
-                   std::chrono::duration<double>(Clock::now() - begin).count());
+                   call.exchange, *shared, chat, prompt.in_reasoning, seconds_since(begin));
                std::vector<NumberedRequest> one = {
                    {0, batch_request(call.service, lease, *shared, prompt)}};
                start_answers(call.service, call.exchange, std::move(lease), std::move(one),

@@ -40,11 +40,6 @@ uint64_t model_bytes(const fs::path& path) {
   return bytes;
 }
 
-/// Less than this available on the machine: what is not in use goes.
-int64_t low_bytes() {
-  return std::min<int64_t>(1'000'000'000, platform::detect_hardware().memory_bytes / 20);
-}
-
 PoolOptions pool_options(const Config& config) {
   engine::BatchOptions batch{.max_sequences = config.sequences,
                              .max_queue = config.queue,
@@ -53,23 +48,24 @@ PoolOptions pool_options(const Config& config) {
                              .cache_8bit = config.cache_8bit,
                              .speculate_tokens = config.speculate};
   const tensor::Compute compute = engine::choose_compute(config.compute);
-  return {.load =
-              [batch, compute](const std::string& base, bool fast) mutable {
-                batch.arrange_weights = fast;
-                return make_batch_engine(engine::load_language_model(base, compute), batch);
-              },
-          .plan_bytes = [cache_bytes = batch.cache_bytes,
-                         compute](const std::string& base) -> PlannedBytes {
-            const engine::OpenedModel opened = engine::open_language_model(base);
-            models::Decoder blank(opened.config);
-            const engine::ServingPlan plan = engine::plan_serving(
-                blank, models::stored_forms(*opened.files, blank), compute, cache_bytes);
-            return {plan.least(), plan.arranged};
+  return {
+      .load =
+          [batch, compute](const std::string& base, bool fast) mutable {
+            batch.arrange_weights = fast;
+            return make_batch_engine(engine::load_language_model(base, compute), batch);
           },
-          .available_bytes = platform::available_memory_bytes,
-          .limit_bytes = static_cast<int64_t>(config.memory_limit_gb * 1e9),
-          .low_bytes = low_bytes(),
-          .keep_alive_seconds = duration_seconds(config.keep_alive, "--keep-alive")};
+      .plan_bytes = [cache_bytes = batch.cache_bytes,
+                     compute](const std::string& base) -> PlannedBytes {
+        const engine::OpenedModel opened = engine::open_language_model(base);
+        models::Decoder blank(opened.config);
+        const engine::ServingPlan plan = engine::plan_serving(
+            blank, models::stored_forms(*opened.files, blank), compute, cache_bytes);
+        return {plan.least(), plan.arranged};
+      },
+      .available_bytes = platform::available_memory_bytes,
+      .limit_bytes = static_cast<int64_t>(config.memory_limit_gb * 1e9),
+      .low_bytes = std::min<int64_t>(1'000'000'000, platform::detect_hardware().memory_bytes / 20),
+      .keep_alive_seconds = duration_seconds(config.keep_alive, "--keep-alive")};
 }
 
 bool is_path(const std::string& name) {
@@ -129,15 +125,11 @@ std::unique_ptr<Embedders> make_embedders(const Config& config, const ModelPool&
       .check_room =
           [&pool](const std::string& base) {
             const auto needed = static_cast<int64_t>(model_bytes(models::resolve_model(base)));
-            const int64_t there = pool.free_bytes();
-            if (needed > there)
-              throw ApiError(507, fmt::format("{} needs {:.2f} GB of memory and {:.2f} GB are free",
-                                              base, static_cast<double>(needed) / 1e9,
-                                              static_cast<double>(there) / 1e9));
+            pool.check_room(base, needed);
             return needed;
           },
       .keep_alive_seconds = duration_seconds(config.keep_alive, "--keep-alive"),
-      .short_of_memory = [low = low_bytes()] { return platform::available_memory_bytes() < low; }});
+      .short_of_memory = [&pool] { return pool.short_of_memory(); }});
 }
 
 /// A job's adapter is a model of its own name, its checkpoints too.

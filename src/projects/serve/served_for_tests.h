@@ -44,6 +44,7 @@ class Served {
                        .base = tiny_model_path(),
                        .adapter = "/nowhere",
                        .origin = ServedModel::Origin::kAdapter});
+    service.embedders = std::make_unique<Embedders>(EmbedderOptions{});
     service.ready = true;
     http::server::ServerOptions options;
     options.refuse = [](const http::server::Request& head, int status, const std::string& message) {

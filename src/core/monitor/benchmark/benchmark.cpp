@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/base/elapsed.h"
 #include "core/base/error.h"
 #include "core/http/client.h"
 #include "core/monitor/benchmark/energy_meter.h"
@@ -22,10 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kWarmUpTokens = 16;
 constexpr int kFewestTokens = 8;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 http::ClientSettings patient_settings() {
   return {.user_agent = "mlx-dash",
